@@ -1,0 +1,3 @@
+module fresnel
+
+go 1.26

@@ -1,0 +1,297 @@
+package event
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math/bits"
+	"net/netip"
+	"strconv"
+	"strings"
+)
+
+// A Field names one field of an Event by its ECS name.
+type Field uint8
+
+// The fields, in the order of Fields.
+const (
+	Timestamp Field = iota
+	Ingested
+	Duration
+	SourceIP
+	DestinationIP
+	SourcePort
+	DestinationPort
+	SourceBytes
+	DestinationBytes
+	HostName
+	UserName
+	ProcessName
+	ProcessPID
+	ProcessEntityID
+	ProcessExecutable
+	ProcessHashSHA256
+	ProcessParentName
+	ProcessParentHashSHA256
+	SignatureExists
+	SignatureTrusted
+	SignatureValid
+	SignatureStatus
+	SignatureSubjectName
+	DestinationDomain
+	NetworkTransport
+	NetworkProtocol
+	ConnectionState
+	TLSServerName
+	TLSClientJA3
+	UserAgent
+	EventAction
+	EventCategory
+
+	NumFields int = iota
+)
+
+// A Kind tells what the values of a field are.
+type Kind uint8
+
+// The kinds of fields.
+const (
+	KindText  Kind = iota // a string; "" is missing
+	KindIP                // an address; the zero netip.Addr is missing
+	KindCount             // an integer; 0 is missing
+	KindBool              // a Tristate
+	KindTime              // nanoseconds since 1970 UTC; 0 is missing
+)
+
+var fields = [NumFields]struct {
+	name string
+	kind Kind
+}{
+	Timestamp:               {"@timestamp", KindTime},
+	Ingested:                {"event.ingested", KindTime},
+	Duration:                {"event.duration", KindCount},
+	SourceIP:                {"source.ip", KindIP},
+	DestinationIP:           {"destination.ip", KindIP},
+	SourcePort:              {"source.port", KindCount},
+	DestinationPort:         {"destination.port", KindCount},
+	SourceBytes:             {"source.bytes", KindCount},
+	DestinationBytes:        {"destination.bytes", KindCount},
+	HostName:                {"host.name", KindText},
+	UserName:                {"user.name", KindText},
+	ProcessName:             {"process.name", KindText},
+	ProcessPID:              {"process.pid", KindCount},
+	ProcessEntityID:         {"process.entity_id", KindText},
+	ProcessExecutable:       {"process.executable", KindText},
+	ProcessHashSHA256:       {"process.hash.sha256", KindText},
+	ProcessParentName:       {"process.parent.name", KindText},
+	ProcessParentHashSHA256: {"process.parent.hash.sha256", KindText},
+	SignatureExists:         {"process.code_signature.exists", KindBool},
+	SignatureTrusted:        {"process.code_signature.trusted", KindBool},
+	SignatureValid:          {"process.code_signature.valid", KindBool},
+	SignatureStatus:         {"process.code_signature.status", KindText},
+	SignatureSubjectName:    {"process.code_signature.subject_name", KindText},
+	DestinationDomain:       {"destination.domain", KindText},
+	NetworkTransport:        {"network.transport", KindText},
+	NetworkProtocol:         {"network.protocol", KindText},
+	ConnectionState:         {"connection.state", KindText},
+	TLSServerName:           {"tls.client.server_name", KindText},
+	TLSClientJA3:            {"tls.client.ja3", KindText},
+	UserAgent:               {"user_agent.original", KindText},
+	EventAction:             {"event.action", KindText},
+	EventCategory:           {"event.category", KindText},
+}
+
+// Fields returns all fields in their order.
+func Fields() []Field {
+	all := make([]Field, NumFields)
+	for i := range all {
+		all[i] = Field(i)
+	}
+	return all
+}
+
+// String returns the ECS name of f.
+func (f Field) String() string { return fields[f].name }
+
+// Kind tells what the values of f are.
+func (f Field) Kind() Kind { return fields[f].kind }
+
+// ParseField returns the field with the ECS name s.
+func ParseField(s string) (Field, error) {
+	for i, f := range fields {
+		if f.name == s {
+			return Field(i), nil
+		}
+	}
+	return 0, fmt.Errorf("got %q, want an event field: %s", s, strings.Join(fieldNames(), ", "))
+}
+
+func fieldNames() []string {
+	names := make([]string, NumFields)
+	for i, f := range fields {
+		names[i] = f.name
+	}
+	return names
+}
+
+// Text returns a pointer to the text of a field of KindText, and nil for any other.
+func (e *Event) Text(f Field) *string {
+	switch f {
+	case HostName:
+		return &e.HostName
+	case UserName:
+		return &e.UserName
+	case ProcessName:
+		return &e.ProcessName
+	case ProcessEntityID:
+		return &e.ProcessEntityID
+	case ProcessExecutable:
+		return &e.ProcessExecutable
+	case ProcessHashSHA256:
+		return &e.ProcessHashSHA256
+	case ProcessParentName:
+		return &e.ProcessParentName
+	case ProcessParentHashSHA256:
+		return &e.ProcessParentHashSHA256
+	case SignatureStatus:
+		return &e.SignatureStatus
+	case SignatureSubjectName:
+		return &e.SignatureSubjectName
+	case DestinationDomain:
+		return &e.DestinationDomain
+	case NetworkTransport:
+		return &e.NetworkTransport
+	case NetworkProtocol:
+		return &e.NetworkProtocol
+	case ConnectionState:
+		return &e.ConnectionState
+	case TLSServerName:
+		return &e.TLSServerName
+	case TLSClientJA3:
+		return &e.TLSClientJA3
+	case UserAgent:
+		return &e.UserAgent
+	case EventAction:
+		return &e.EventAction
+	case EventCategory:
+		return &e.EventCategory
+	}
+	return nil
+}
+
+// IP returns the value of a field of KindIP, and the zero Addr for any other.
+func (e *Event) IP(f Field) netip.Addr {
+	switch f {
+	case SourceIP:
+		return e.SourceIP
+	case DestinationIP:
+		return e.DestinationIP
+	}
+	return netip.Addr{}
+}
+
+// Bool returns the value of a field of KindBool, and Unknown for any other.
+func (e *Event) Bool(f Field) Tristate {
+	switch f {
+	case SignatureExists:
+		return e.SignatureExists
+	case SignatureTrusted:
+		return e.SignatureTrusted
+	case SignatureValid:
+		return e.SignatureValid
+	}
+	return Unknown
+}
+
+// Count returns the value of a field of KindCount or KindTime, and 0 for any other.
+func (e *Event) Count(f Field) int64 {
+	switch f {
+	case Timestamp:
+		return e.TimeNanos
+	case Ingested:
+		return e.IngestedNanos
+	case Duration:
+		return e.DurationNanos
+	case SourcePort:
+		return int64(e.SourcePort)
+	case DestinationPort:
+		return int64(e.DestinationPort)
+	case SourceBytes:
+		return e.SourceBytes
+	case DestinationBytes:
+		return e.DestinationBytes
+	case ProcessPID:
+		return e.ProcessPID
+	}
+	return 0
+}
+
+// Has reports whether e has a value in f.
+func (e *Event) Has(f Field) bool {
+	switch f.Kind() {
+	case KindText:
+		return *e.Text(f) != ""
+	case KindIP:
+		return e.IP(f).IsValid()
+	case KindBool:
+		return e.Bool(f) != Unknown
+	}
+	return e.Count(f) != 0
+}
+
+// AppendKey appends a form of the value of f that is equal for equal values and that
+// ReadKey takes apart again: 16 bytes for an address, 8 for a number, 1 for a boolean, the
+// bytes of a text behind their length.
+func (e *Event) AppendKey(dst []byte, f Field) []byte {
+	switch f.Kind() {
+	case KindText:
+		s := *e.Text(f)
+		dst = binary.AppendUvarint(dst, uint64(len(s)))
+		return append(dst, s...)
+	case KindIP:
+		a := e.IP(f).As16()
+		return append(dst, a[:]...)
+	case KindBool:
+		return append(dst, byte(e.Bool(f)))
+	}
+	return binary.BigEndian.AppendUint64(dst, uint64(e.Count(f)))
+}
+
+// ReadKey reads what AppendKey wrote for f at the start of key and returns the value as
+// text, as it is shown and written, and the rest of key.
+func ReadKey(key []byte, f Field) (value string, rest []byte) {
+	switch f.Kind() {
+	case KindText:
+		n, w := binary.Uvarint(key)
+		end := w + int(n)
+		return string(key[w:end]), key[end:]
+	case KindIP:
+		return netip.AddrFrom16([16]byte(key[:16])).Unmap().String(), key[16:]
+	case KindBool:
+		return strconv.FormatBool(Tristate(key[0]) == True), key[1:]
+	}
+	return strconv.FormatInt(int64(binary.BigEndian.Uint64(key)), 10), key[8:]
+}
+
+// A FieldSet is a set of fields.
+type FieldSet uint64
+
+// SetOf returns the set of the given fields.
+func SetOf(fs ...Field) FieldSet {
+	var s FieldSet
+	for _, f := range fs {
+		s |= 1 << f
+	}
+	return s
+}
+
+// AllFields is the set of all fields.
+const AllFields FieldSet = 1<<NumFields - 1
+
+// Has reports whether f is in s.
+func (s FieldSet) Has(f Field) bool { return s&(1<<f) != 0 }
+
+// With returns s and the given fields.
+func (s FieldSet) With(fs ...Field) FieldSet { return s | SetOf(fs...) }
+
+// Len returns the number of fields in s.
+func (s FieldSet) Len() int { return bits.OnesCount64(uint64(s)) }
