@@ -1,0 +1,65 @@
+// Package finding holds what a run says of a group: the result document, its schema and
+// its id.
+package finding
+
+import (
+	"net/netip"
+
+	"fresnel/internal/beacon"
+	"fresnel/internal/event"
+)
+
+// A Group is the identity of a group: the fields that events were grouped by and their
+// values as text.
+type Group struct {
+	Fields []event.Field
+	Values []string
+}
+
+// Details are what the group's newest event in the window says of its process. Empty ones
+// are left out of the document.
+type Details struct {
+	ProcessExecutable       string
+	ProcessHashSHA256       string
+	ProcessParentHashSHA256 string
+	SignatureExists         event.Tristate
+	SignatureTrusted        event.Tristate
+	SignatureValid          event.Tristate
+	SignatureStatus         string
+	SignatureSubjectName    string
+}
+
+// A Destination is an address that a group called, and how often.
+type Destination struct {
+	IP    netip.Addr
+	Count int64
+}
+
+// A Result is what one run says of one group.
+type Result struct {
+	RunEnd int64 // end of the run's window, seconds since 1970 UTC
+	Group  Group
+
+	FirstNanos    int64 // oldest event of the group in the window, to its bucket's precision or better
+	LastNanos     int64 // newest event of the group in the window: the document's @timestamp
+	IngestedNanos int64 // newest event.ingested; 0 when there is none
+
+	Events       int64         // events of the group in the window
+	Destinations []Destination // at most number_destination_ips, by falling count, then address
+	Details      Details
+	Stats        beacon.Stats
+
+	Trace *Trace // what pictures are drawn from; nil unless asked for
+}
+
+// A Trace is what the pictures of a result are drawn from. Vectors have one element per
+// bucket of the window, bucket 0 the newest.
+type Trace struct {
+	BucketSeconds    int64
+	Counts           []int64
+	SourceBytes      []float64 // mean per event
+	DestinationBytes []float64 // mean per event
+	Autocovariance   []float64 // by period in buckets; elements 0 and 1 are unused; empty when none was computed
+	TimesNanos       []int64   // callback times, oldest first; nil when they were not kept
+	TimesDropped     int64     // callbacks whose times were not kept, because their bucket held too many
+}
