@@ -1,8 +1,8 @@
 // Package series turns events into vectors over time buckets.
 //
-// A Table gathers the events of many groups, in any order, into sums per bucket; a run
-// looks at it through a window and sees one Series per group. The package knows neither
-// files nor the clock: the end of a window is a parameter.
+// A Table gathers the events of many groups, in any order, into sums per bucket; a View
+// goes through a table window by window and shows each group as a Series. The package
+// knows neither files nor the clock: where windows end is a parameter.
 package series
 
 // A Series is one group as one run sees it. All vectors have one element per bucket of the

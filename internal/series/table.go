@@ -1,0 +1,443 @@
+package series
+
+import (
+	"bytes"
+	"cmp"
+	"math"
+	"slices"
+)
+
+// Config says what a Table keeps.
+type Config struct {
+	Grid Grid
+
+	// SummaryEntries is the size of the Space-Saving summary of destination addresses that
+	// is kept per group and cell.
+	SummaryEntries int
+
+	// CellTimes is how many callback times are kept per group and cell; 0 for none.
+	CellTimes int
+
+	// MaxBytes bounds the memory of the table; 0 for no bound. A table that has reached it
+	// drops the events that would need more.
+	MaxBytes int64
+}
+
+// A Table gathers the events of many groups into sums per bucket. Its memory is bounded by
+// the groups and their non-empty buckets, cells and addresses, not by the events. A table
+// is used by one goroutine at a time; whoever works on several tables side by side gives
+// each group to one of them, by its hash.
+type Table struct {
+	cfg    Config
+	slots  []slot // open addressing, a power of two
+	groups arena[group]
+	points arena[pointChunk]
+	cells  arena[cell]
+	ips    arena[ipChunk]
+	times  arena[timeChunk]
+	keys   byteArena
+
+	details     [][]byte // by their number in cell
+	detailsOf   map[string]uint32
+	detailsSize int64
+	ip6         [][16]byte // IPv6 addresses by their number in ipEntry
+	ip6Of       map[[16]byte]uint32
+
+	found   []uint32 // scratch of Apply: groups of the records, 0 for unknown ones
+	sorted  []point  // scratch of settle
+	dropped int64
+	sealed  bool
+}
+
+type slot struct {
+	tag   uint32 // upper half of the hash
+	group uint32 // 0 when the slot is free
+}
+
+// A group has its newest point inline, since most events fall into the bucket of the one
+// before them.
+type group struct {
+	open     point
+	key      span
+	points   uint32 // last chunk before Seal, first chunk after it
+	inChunk  uint32 // points in the last chunk
+	total    uint32 // points in all chunks
+	limit    uint32 // of total, where a disordered group is settled
+	newest   uint32 // cell with the highest number
+	disorder bool   // points are not ascending, or a bucket has several
+}
+
+// A point is the sums of one bucket. A bucket with more than 2^32-1 events has several.
+type point struct {
+	bucket, count uint32
+	source, dest  int64
+}
+
+const chunkPoints = 6
+
+type pointChunk struct {
+	points [chunkPoints]point
+	next   uint32 // the chunk before this one; after Seal, the chunk behind it
+}
+
+// A cell is what is kept of one group for the stretch of one cell. The cells of a group are
+// a list, the newest first.
+type cell struct {
+	newest, oldest int64 // times of events
+	ingested       int64 // newest event.ingested
+	number         uint32
+	next           uint32
+	details        uint32 // of the newest event
+	entries        uint32 // addresses in the summary
+	first          [2]ipEntry
+	more           uint32 // chunk with the last addresses
+	times          uint32 // chunk with the last callback times
+	kept           uint32 // callback times kept
+	lost           uint32 // callback times not kept
+}
+
+// An ipEntry counts one address of a summary: an IPv4 address as it is, or the number of an
+// IPv6 address.
+type ipEntry struct {
+	ip    uint32
+	count uint32 // the upper bit is set for IPv6
+}
+
+const (
+	isIP6    = 1 << 31
+	maxCount = isIP6 - 1
+)
+
+type ipChunk struct {
+	entries [4]ipEntry
+	next    uint32
+}
+
+const chunkTimes = 15
+
+type timeChunk struct {
+	times [chunkTimes]int64
+	next  uint32
+}
+
+// NewTable returns an empty table.
+func NewTable(cfg Config) *Table {
+	return &Table{
+		cfg:       cfg,
+		slots:     make([]slot, 64),
+		details:   [][]byte{nil},
+		detailsOf: map[string]uint32{"": 0},
+		ip6Of:     map[[16]byte]uint32{},
+	}
+}
+
+// Groups returns the number of groups.
+func (t *Table) Groups() int { return int(t.groups.used) }
+
+// Dropped returns the number of events that found the table at its bound.
+func (t *Table) Dropped() int64 { return t.dropped }
+
+// Bytes returns about how much memory the table takes.
+func (t *Table) Bytes() int64 {
+	return int64(len(t.slots))*8 + t.groups.bytes() + t.points.bytes() + t.cells.bytes() + t.ips.bytes() + t.times.bytes() +
+		t.keys.size + t.detailsSize + int64(len(t.ip6))*64
+}
+
+// Apply adds the observations of b in their order.
+func (t *Table) Apply(b *Batch) {
+	if t.sealed {
+		panic("series: Apply after Seal") // a mistake of the program, not of its input
+	}
+	// Looking all groups up first lets the processor wait for many of them at once.
+	t.found = t.found[:0]
+	for i := range b.records {
+		r := &b.records[i]
+		t.found = append(t.found, t.lookup(r, b.bytes[r.at:r.at+r.key]))
+	}
+	full := t.cfg.MaxBytes > 0 && t.Bytes() >= t.cfg.MaxBytes
+	for i, id := range t.found {
+		r := &b.records[i]
+		if id == 0 {
+			key := b.bytes[r.at : r.at+r.key]
+			if id = t.lookup(r, key); id == 0 { // it may have come earlier in this batch
+				if full {
+					t.dropped++
+					continue
+				}
+				id = t.insert(r, key)
+			}
+		}
+		if !t.add(t.groups.at(id), r, b.bytes[r.at+r.key:], full) {
+			t.dropped++
+		}
+	}
+}
+
+func (t *Table) lookup(r *record, key []byte) uint32 {
+	tag := uint32(r.hash >> 32)
+	mask := uint32(len(t.slots) - 1)
+	for i := tag & mask; ; i = (i + 1) & mask {
+		s := t.slots[i]
+		if s.group == 0 {
+			return 0
+		}
+		if s.tag == tag && bytes.Equal(t.keys.at(t.groups.at(s.group).key), key) {
+			return s.group
+		}
+	}
+}
+
+// insert adds the group of a key that lookup has not found.
+func (t *Table) insert(r *record, key []byte) uint32 {
+	if int(t.groups.used)*4 >= len(t.slots)*3 {
+		old := t.slots
+		t.slots = make([]slot, 2*len(old))
+		for _, s := range old {
+			if s.group != 0 {
+				t.place(s)
+			}
+		}
+	}
+	id := t.groups.add()
+	g := t.groups.at(id)
+	g.key = t.keys.add(key)
+	g.limit = 64
+	t.place(slot{uint32(r.hash >> 32), id})
+	return id
+}
+
+func (t *Table) place(s slot) {
+	mask := uint32(len(t.slots) - 1)
+	i := s.tag & mask
+	for t.slots[i].group != 0 {
+		i = (i + 1) & mask
+	}
+	t.slots[i] = s
+}
+
+// add adds one event to its group; rest holds its details and IPv6 address. With full it
+// reports false instead of taking memory for a new bucket.
+func (t *Table) add(g *group, r *record, rest []byte, full bool) bool {
+	number := t.cfg.Grid.Bucket(r.time)
+	bucket := uint32(number)
+	if p := &g.open; p.bucket != bucket || p.count == 0 || p.count == 1<<32-1 {
+		if full && p.count > 0 {
+			return false
+		}
+		if p.count > 0 {
+			t.flush(g)
+			last := &t.points.at(g.points).points[g.inChunk-1]
+			g.disorder = g.disorder || bucket <= last.bucket
+		}
+		g.open = point{bucket: bucket}
+	}
+	g.open.count++
+	g.open.source += r.source
+	g.open.dest += r.dest
+
+	c := t.cellOf(g, t.cfg.Grid.cell(number))
+	c.oldest = min(c.oldest, r.time)
+	c.ingested = max(c.ingested, r.ingested)
+	if r.time >= c.newest { // of two at the same time the later in the input is the newest
+		c.newest = r.time
+		if details := rest[:r.details]; !bytes.Equal(t.details[c.details], details) {
+			c.details = t.detailsNumber(details)
+		}
+	}
+	switch r.family {
+	case 4:
+		t.count(c, r.ip, 0)
+	case 6:
+		t.count(c, t.ip6Number([16]byte(rest[r.details:])), isIP6)
+	}
+	if t.cfg.CellTimes > 0 {
+		t.keepTime(c, r.time)
+	}
+	return true
+}
+
+// flush moves the open point of g into its chunks. The caller sets the next one.
+func (t *Table) flush(g *group) {
+	if g.points == 0 || g.inChunk == chunkPoints {
+		id := t.points.add()
+		t.points.at(id).next = g.points
+		g.points, g.inChunk = id, 0
+	}
+	t.points.at(g.points).points[g.inChunk] = g.open
+	g.inChunk++
+	g.total++
+	if g.total >= g.limit && g.disorder {
+		t.settle(g)
+		g.limit = max(64, 2*g.total)
+	}
+}
+
+// settle sorts the points of g and makes one of those of the same bucket, so that the
+// memory of a group whose events come in disorder stays within twice its buckets.
+func (t *Table) settle(g *group) {
+	t.sorted = t.sorted[:0]
+	n := g.inChunk
+	for id := g.points; id != 0; {
+		chunk := t.points.at(id)
+		t.sorted = append(t.sorted, chunk.points[:n]...)
+		n = chunkPoints
+		t.points.free = append(t.points.free, id)
+		id = chunk.next
+	}
+	slices.SortFunc(t.sorted, func(a, b point) int { return cmp.Compare(a.bucket, b.bucket) })
+	merged := t.sorted[:1]
+	for _, p := range t.sorted[1:] {
+		last := &merged[len(merged)-1]
+		if sum := uint64(last.count) + uint64(p.count); last.bucket == p.bucket && sum < 1<<32 {
+			last.count = uint32(sum)
+			last.source += p.source
+			last.dest += p.dest
+		} else {
+			merged = append(merged, p)
+		}
+	}
+	g.points, g.inChunk, g.total, g.disorder = 0, 0, 0, false
+	for _, g.open = range merged {
+		t.flush(g)
+	}
+}
+
+// cellOf returns the cell of g with a number, a new one if need be.
+func (t *Table) cellOf(g *group, number uint32) *cell {
+	before := &g.newest
+	for *before != 0 {
+		c := t.cells.at(*before)
+		if c.number == number {
+			return c
+		}
+		if c.number < number {
+			break
+		}
+		before = &c.next
+	}
+	id := t.cells.add() // arenas never move what they hold: before stays valid
+	c := t.cells.at(id)
+	c.number, c.next, c.oldest = number, *before, math.MaxInt64
+	*before = id
+	return c
+}
+
+func (t *Table) detailsNumber(b []byte) uint32 {
+	if n, ok := t.detailsOf[string(b)]; ok {
+		return n
+	}
+	s := string(b)
+	n := uint32(len(t.details))
+	t.details = append(t.details, []byte(s))
+	t.detailsOf[s] = n
+	t.detailsSize += 2*int64(len(s)) + 80
+	return n
+}
+
+func (t *Table) ip6Number(ip [16]byte) uint32 {
+	n, ok := t.ip6Of[ip]
+	if !ok {
+		n = uint32(len(t.ip6))
+		t.ip6 = append(t.ip6, ip)
+		t.ip6Of[ip] = n
+	}
+	return n
+}
+
+// count counts an address in the Space-Saving summary of c: a new address that finds it full
+// replaces the smallest entry, the first of several, and takes its count + 1.
+func (t *Table) count(c *cell, ip, family uint32) {
+	var smallest *ipEntry
+	for i := range min(c.entries, uint32(len(c.first))) {
+		e := &c.first[i]
+		if e.ip == ip && e.count&isIP6 == family {
+			e.inc()
+			return
+		}
+		if smallest == nil || e.count&maxCount < smallest.count&maxCount {
+			smallest = e
+		}
+	}
+	left := int(c.entries) - len(c.first)
+	for id := c.more; left > 0; {
+		chunk := t.ips.at(id)
+		n := (left-1)%len(chunk.entries) + 1 // only the last chunk, which comes first, may have room
+		for i := range n {
+			e := &chunk.entries[i]
+			if e.ip == ip && e.count&isIP6 == family {
+				e.inc()
+				return
+			}
+			if e.count&maxCount < smallest.count&maxCount {
+				smallest = e
+			}
+		}
+		left -= n
+		id = chunk.next
+	}
+	if int(c.entries) == t.cfg.SummaryEntries {
+		count := smallest.count & maxCount
+		*smallest = ipEntry{ip, family | count}
+		smallest.inc()
+		return
+	}
+	i := int(c.entries)
+	c.entries++
+	if i < len(c.first) {
+		c.first[i] = ipEntry{ip, family | 1}
+		return
+	}
+	i = (i - len(c.first)) % 4
+	if i == 0 {
+		id := t.ips.add()
+		t.ips.at(id).next = c.more
+		c.more = id
+	}
+	t.ips.at(c.more).entries[i] = ipEntry{ip, family | 1}
+}
+
+// inc counts one more; a count that has reached its highest value stays there.
+func (e *ipEntry) inc() {
+	if e.count&maxCount != maxCount {
+		e.count++
+	}
+}
+
+func (t *Table) keepTime(c *cell, nanos int64) {
+	if int(c.kept) == t.cfg.CellTimes {
+		c.lost++
+		return
+	}
+	i := c.kept % chunkTimes
+	if i == 0 {
+		id := t.times.add()
+		t.times.at(id).next = c.times
+		c.times = id
+	}
+	t.times.at(c.times).times[i] = nanos
+	c.kept++
+}
+
+// Seal ends the gathering. After it a table can be viewed.
+func (t *Table) Seal() {
+	if t.sealed {
+		return
+	}
+	t.sealed = true
+	t.slots, t.found, t.detailsOf, t.ip6Of = nil, nil, nil, nil // only Apply looks at them
+	for id := uint32(1); id <= t.groups.used; id++ {
+		g := t.groups.at(id)
+		t.flush(g)
+		if g.disorder {
+			t.settle(g)
+		}
+		// A view goes from the oldest point to the newest.
+		var behind uint32
+		for id := g.points; id != 0; {
+			chunk := t.points.at(id)
+			id, behind, chunk.next = chunk.next, id, behind
+		}
+		g.points = behind
+	}
+	t.sorted = nil
+}
