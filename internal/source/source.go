@@ -7,6 +7,7 @@ package source
 
 import (
 	"fmt"
+	"io"
 
 	"fresnel/internal/event"
 )
@@ -41,6 +42,11 @@ type Options struct {
 
 	// Delimited are the column maps of the input "delimited", by name.
 	Delimited map[string]ColumnMap
+
+	// Map is the name of the map that the input "delimited" reads its files by, the NAME of
+	// --input delimited:NAME. Where it is "", a file is read by the ready map that knows its
+	// shape.
+	Map string
 }
 
 // A File names one input to a Source.
@@ -60,6 +66,12 @@ type Source interface {
 
 	// Open prepares the reading of one file.
 	Open(f File) (Input, error)
+}
+
+// A Reshaper is a Source whose files may hold documents that do not stand one on a line. It
+// returns text that does; where text already does, text itself.
+type Reshaper interface {
+	Reshape(f File, text io.Reader) io.Reader
 }
 
 // An Input is one file that is being read, from its first byte to its last.
@@ -140,12 +152,23 @@ type ColumnMap struct {
 	Pattern string `yaml:"pattern"`
 	// Time is the layout of @timestamp: "unix", "unix_ms", "rfc3339", or a Go layout.
 	Time string `yaml:"time"`
+	// Start is the moment, in RFC 3339, that a time of "unix" or "unix_ms" counts from, for
+	// captures whose clock begins at 0; 1970-01-01T00:00:00Z by default.
+	Start string `yaml:"start"`
 	// Zone is the time zone of a layout without one, as in the tz database; UTC by default.
 	Zone string `yaml:"zone"`
-	// Year is for a layout without a year.
+	// Year is the year of the first line, for a layout without a year; 1972 by default.
 	Year int `yaml:"year"`
-	// Columns maps columns, by name, to ECS field names.
+	// Duration is the unit of event.duration, and must be said when a column is mapped to
+	// it: "ns", "us", "ms", "s", or "clock" for 01:02:03 and 02:03.
+	Duration string `yaml:"duration"`
+	// Columns maps columns, by name, to ECS field names; destination.address stands for
+	// destination.ip where the value is an address and for destination.domain where not.
+	// Several columns mapped to @timestamp, such as a date and a time, are joined by a space.
 	Columns map[string]string `yaml:"columns"`
+	// Keep holds, by column, the values that a line must have there to be an event. Lines
+	// with another value are skipped and counted.
+	Keep map[string][]string `yaml:"keep"`
 	// Constants sets ECS fields to fixed values, such as host.name.
 	Constants map[string]string `yaml:"constants"`
 	// Missing are the values that stand for none, such as "-"; "" always does.

@@ -1,0 +1,125 @@
+// Package config holds the settings: their defaults, the three ways to set them (a YAML
+// file, the environment, flags), the check of what was set, and where each value came from.
+//
+// A setting is a field of Config or of a struct in it. Its key is the yaml names on the way
+// to it, joined by dots; its one description is the doc tag. The default file, the
+// reference in docs/configuration.md and the names of environment variables are made from
+// these.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"fresnel/internal/beacon"
+	"fresnel/internal/event"
+	"fresnel/internal/filter"
+	"fresnel/internal/source"
+)
+
+// Config holds all settings.
+type Config struct {
+	Beacon   beacon.Params `yaml:"beacon" doc:"the statistics: window, limits of the tests"`
+	Filter   filter.Config `yaml:"filter" doc:"which events are looked at; docs/filter.md describes the clauses"`
+	GroupBy  []string      `yaml:"group_by" doc:"event fields whose values together make a group; [] takes host.name and process.name for events with a process, source.ip and destination.ip for others"`
+	Schedule Schedule      `yaml:"schedule" doc:"when runs are"`
+	Inputs   Inputs        `yaml:"inputs" doc:"how files are read"`
+	Limits   Limits        `yaml:"limits" doc:"bounds of memory and of what is shown"`
+}
+
+// Schedule says when runs are.
+type Schedule struct {
+	Every time.Duration `yaml:"every" doc:"time from the end of one run's window to that of the next"`
+}
+
+// Inputs says how files are read.
+type Inputs struct {
+	Strict    bool                        `yaml:"strict" doc:"true ends at the first bad record instead of counting it"`
+	Delimited map[string]source.ColumnMap `yaml:"delimited" type:"column maps by name" doc:"how texts are cut into columns and what these mean; docs/inputs/delimited.md describes the keys of a map"`
+}
+
+// Limits are bounds of memory and of what is shown.
+type Limits struct {
+	MemoryMB       int64 `yaml:"memory_mb" doc:"memory that the sums of all groups may take, in MiB; events that would need more are dropped and counted"`
+	MaxErrorsShown int `yaml:"max_errors_shown" doc:"bad records that are named; all are counted"`
+}
+
+// Default returns the settings of a user who sets nothing.
+func Default() Config {
+	return Config{
+		Beacon:   beacon.DefaultParams(),
+		Filter:   filter.Default(),
+		Schedule: Schedule{Every: time.Hour},
+		Limits:   Limits{MemoryMB: 8192, MaxErrorsShown: 5},
+	}
+}
+
+// maxErrorsShown bounds what is kept of bad records: one can be some hundred bytes.
+const maxErrorsShown = 100_000
+
+// Validate returns everything that is wrong with c, joined; nil when c is sound. Each error
+// begins with its key and a colon. The column maps are checked by their input.
+func (c Config) Validate() error {
+	var errs []error
+	errs = append(errs, under("beacon", c.Beacon.Validate())...)
+	errs = append(errs, under("filter", c.Filter.Validate())...)
+	for i, name := range c.GroupBy {
+		if _, err := event.ParseField(name); err != nil {
+			errs = append(errs, fmt.Errorf("group_by: %w", err))
+		}
+		if slices.Contains(c.GroupBy[:i], name) {
+			errs = append(errs, fmt.Errorf("group_by: got %q twice, want it once", name))
+		}
+	}
+	if e := c.Schedule.Every; e < time.Second || e%time.Second != 0 || e > maxEvery {
+		errs = append(errs, fmt.Errorf("schedule.every: got %s, want whole seconds, 1s to %s", duration(e), duration(maxEvery)))
+	}
+	if n := c.Limits.MemoryMB; n < 64 || n > 1<<20 {
+		errs = append(errs, fmt.Errorf("limits.memory_mb: got %d, want 64 to %d", n, 1<<20))
+	}
+	if n := c.Limits.MaxErrorsShown; n < 0 || n > maxErrorsShown {
+		errs = append(errs, fmt.Errorf("limits.max_errors_shown: got %d, want 0 to %d", n, maxErrorsShown))
+	}
+	return errors.Join(errs...)
+}
+
+// maxEvery is a year.
+const maxEvery = 365 * 24 * time.Hour
+
+// GroupFields returns the fields of GroupBy, which Validate has found sound; none means
+// automatic.
+func (c Config) GroupFields() []event.Field {
+	var fields []event.Field
+	for _, name := range c.GroupBy {
+		if f, err := event.ParseField(name); err == nil {
+			fields = append(fields, f)
+		}
+	}
+	return fields
+}
+
+// under puts section in front of the keys that joined errors begin with.
+func under(section string, err error) []error {
+	errs := unjoin(err)
+	for i, e := range errs {
+		errs[i] = fmt.Errorf("%s.%w", section, e)
+	}
+	return errs
+}
+
+// unjoin takes joined errors apart.
+func unjoin(err error) []error {
+	switch e := err.(type) {
+	case nil:
+		return nil
+	case interface{ Unwrap() []error }:
+		var errs []error
+		for _, one := range e.Unwrap() {
+			errs = append(errs, unjoin(one)...)
+		}
+		return errs
+	}
+	return []error{err}
+}

@@ -1,0 +1,122 @@
+package scan
+
+import (
+	"fmt"
+	"slices"
+
+	"fresnel/internal/event"
+	"fresnel/internal/finding"
+)
+
+// keys turn events into the keys of their groups and back. A key is a byte that tells by
+// which fields, then their values as event.AppendKey writes them.
+type keys struct {
+	by [][]event.Field // the first list whose fields an event has is taken
+}
+
+func newKeys(groupBy []event.Field) keys {
+	if len(groupBy) > 0 {
+		return keys{[][]event.Field{groupBy}}
+	}
+	return keys{[][]event.Field{{event.HostName, event.ProcessName}, {event.SourceIP, event.DestinationIP}}}
+}
+
+func (k keys) fields() event.FieldSet {
+	return event.SetOf(slices.Concat(k.by...)...)
+}
+
+// append appends the key of e's group. When e has none it names the field that is missing.
+func (k keys) append(dst []byte, e *event.Event) (key []byte, missing event.Field, ok bool) {
+next:
+	for i, fields := range k.by {
+		for _, f := range fields {
+			if !e.Has(f) {
+				missing = f
+				continue next
+			}
+		}
+		dst = append(dst, byte(i))
+		for _, f := range fields {
+			dst = e.AppendKey(dst, f)
+		}
+		return dst, 0, true
+	}
+	return dst, missing, false
+}
+
+// group returns the group of a key.
+func (k keys) group(key []byte) finding.Group {
+	g := finding.Group{Fields: k.by[key[0]]}
+	key = key[1:]
+	for _, f := range g.Fields {
+		var value string
+		value, key = event.ReadKey(key, f)
+		g.Values = append(g.Values, value)
+	}
+	return g
+}
+
+// is reports whether a key is that of g. Values are compared as they are shown.
+func (k keys) is(key []byte, g *finding.Group) bool {
+	got := k.group(key)
+	return slices.Equal(got.Values, g.Values)
+}
+
+// detailFields are kept of a group's newest event in each cell.
+var detailFields = []event.Field{
+	event.ProcessExecutable, event.ProcessHashSHA256, event.ProcessParentHashSHA256,
+	event.SignatureStatus, event.SignatureSubjectName, event.SignatureExists, event.SignatureTrusted, event.SignatureValid,
+}
+
+// appendDetails appends the details of e; nothing when it has none.
+func appendDetails(dst []byte, e *event.Event) []byte {
+	if e.ProcessExecutable == "" && e.ProcessHashSHA256 == "" && e.ProcessParentHashSHA256 == "" && e.SignatureStatus == "" &&
+		e.SignatureSubjectName == "" && e.SignatureExists|e.SignatureTrusted|e.SignatureValid == event.Unknown {
+		return dst
+	}
+	for _, f := range detailFields {
+		dst = e.AppendKey(dst, f)
+	}
+	return dst
+}
+
+// readDetails reads what appendDetails wrote.
+func readDetails(b []byte) (d finding.Details) {
+	if len(b) == 0 {
+		return d
+	}
+	for _, f := range detailFields {
+		if f.Kind() == event.KindBool {
+			v := event.Tristate(b[0])
+			b = b[1:]
+			switch f {
+			case event.SignatureExists:
+				d.SignatureExists = v
+			case event.SignatureTrusted:
+				d.SignatureTrusted = v
+			case event.SignatureValid:
+				d.SignatureValid = v
+			default:
+				panic(fmt.Sprintf("scan: no place for %v in the details", f))
+			}
+			continue
+		}
+		var text string
+		text, b = event.ReadKey(b, f)
+		switch f {
+		case event.ProcessExecutable:
+			d.ProcessExecutable = text
+		case event.ProcessHashSHA256:
+			d.ProcessHashSHA256 = text
+		case event.ProcessParentHashSHA256:
+			d.ProcessParentHashSHA256 = text
+		case event.SignatureStatus:
+			d.SignatureStatus = text
+		case event.SignatureSubjectName:
+			d.SignatureSubjectName = text
+		default:
+			panic(fmt.Sprintf("scan: no place for %v in the details", f))
+		}
+	}
+	return d
+}

@@ -1,0 +1,101 @@
+package scan
+
+import (
+	"sync"
+
+	"fresnel/internal/series"
+)
+
+// shardCount is the number of tables; each group is in one of them, by its hash. With many,
+// the part of a table that a batch touches stays in the processor's caches, and several
+// goroutines find one to work on.
+const shardCount = 64
+
+// applyAt is how many observations a shard lets gather before they are applied: enough for
+// most groups to come more than once while their memory is at hand.
+const applyAt = 2048
+
+// A shard gives batches to its table in the order of the blocks that they come from.
+type shard struct {
+	table *series.Table
+
+	mu      sync.Mutex
+	room    sync.Cond // the queue has become shorter
+	next    int64     // number of the block whose batch comes next
+	early   map[int64]*series.Batch
+	queue   []*series.Batch // in order, to be applied
+	queued  int             // observations in queue
+	working bool            // a goroutine is applying
+	spare   []*series.Batch
+}
+
+func newShard(cfg series.Config) *shard {
+	s := &shard{table: series.NewTable(cfg), early: map[int64]*series.Batch{}}
+	s.room.L = &s.mu
+	return s
+}
+
+// batch returns an empty batch.
+func (s *shard) batch() *series.Batch {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if n := len(s.spare); n > 0 {
+		b := s.spare[n-1]
+		s.spare = s.spare[:n-1]
+		return b
+	}
+	return new(series.Batch)
+}
+
+// deliver takes the batch of a block, nil when the block had nothing for this shard. It
+// applies what has gathered, when that is enough and nobody else does, and makes those wait
+// who bring more than can be applied.
+func (s *shard) deliver(block int64, b *series.Batch) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.early[block] = b
+	for {
+		b, ok := s.early[s.next]
+		if !ok {
+			break
+		}
+		delete(s.early, s.next)
+		s.next++
+		if b != nil {
+			s.queue = append(s.queue, b)
+			s.queued += b.Len()
+		}
+	}
+	for s.working && s.queued > 8*applyAt {
+		s.room.Wait()
+	}
+	if s.queued >= applyAt && !s.working {
+		s.apply()
+	}
+}
+
+// apply applies the queue. s.mu is held, but not while the table works.
+func (s *shard) apply() {
+	s.working = true
+	work := s.queue
+	s.queue, s.queued = nil, 0
+	s.room.Broadcast()
+	s.mu.Unlock()
+	for _, b := range work {
+		s.table.Apply(b)
+		b.Reset()
+	}
+	s.mu.Lock()
+	s.spare = append(s.spare, work...)
+	s.working = false
+	s.room.Broadcast()
+}
+
+// finish applies what is left.
+func (s *shard) finish() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.apply()
+	s.spare = nil
+	s.table.Seal()
+}
