@@ -3,10 +3,9 @@
 package finding
 
 import (
-	"net/netip"
-
 	"fresnel/internal/beacon"
 	"fresnel/internal/event"
+	"fresnel/internal/series"
 )
 
 // A Group is the identity of a group: the fields that events were grouped by and their
@@ -30,10 +29,7 @@ type Details struct {
 }
 
 // A Destination is an address that a group called, and how often.
-type Destination struct {
-	IP    netip.Addr
-	Count int64
-}
+type Destination = series.Destination
 
 // A Result is what one run says of one group.
 type Result struct {
@@ -62,4 +58,18 @@ type Trace struct {
 	Autocovariance   []float64 // by period in buckets; elements 0 and 1 are unused; empty when none was computed
 	TimesNanos       []int64   // callback times, oldest first; nil when they were not kept
 	TimesDropped     int64     // callbacks whose times were not kept, because their bucket held too many
+}
+
+// PeriodSeconds is the period that the tests speak of, in seconds, under buckets of the given
+// length. It is 0 when no test speaks of one. When atMost is set, the period is no longer than
+// that but may be shorter: the count test sees callbacks in every bucket, and a constant
+// vector, which repeats in any period, is reported at the smallest, 2.
+func PeriodSeconds(s *beacon.Stats, bucketSeconds int64) (seconds int64, atMost bool) {
+	switch {
+	case s.LowCountVariation && (!s.Periodic || s.MaxAutocovariancePeriod == 2):
+		return bucketSeconds, true
+	case s.Periodic:
+		return int64(s.MaxAutocovariancePeriod) * bucketSeconds, false
+	}
+	return 0, false
 }

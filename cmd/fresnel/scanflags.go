@@ -1,0 +1,135 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"fresnel/internal/config"
+	"fresnel/internal/event"
+	"fresnel/internal/files"
+	"fresnel/internal/filter"
+	"fresnel/internal/scan"
+	"fresnel/internal/source"
+	"fresnel/internal/source/all"
+)
+
+// scanFlags are the flags of the commands that scan files.
+type scanFlags struct {
+	inputs   []string
+	groupBy  string
+	every    string
+	end      string
+	noFilter bool
+	strict   bool
+	quiet    bool
+}
+
+func (f *scanFlags) add(cmd *cobra.Command) {
+	fs := cmd.Flags()
+	fs.StringSliceVar(&f.inputs, "input", nil, "read files as this `input` only: "+strings.Join(inputNames(), ", ")+" (delimited:MAP names a column map); several are tried in turn (default: found automatically)")
+	fs.StringVar(&f.groupBy, "group-by", "", "group by these event `fields`, with commas between them (default: host.name,process.name for events with a process, else source.ip,destination.ip)")
+	fs.StringVar(&f.every, "every", "", "`time` from one run to the next (default 1h)")
+	fs.StringVar(&f.end, "end", "", "one run whose window ends at this `time` (RFC 3339, or latest, or now) instead of one at every --every")
+	fs.BoolVar(&f.noFilter, "no-filter", false, "look at every event")
+	fs.BoolVar(&f.strict, "strict", false, "end at the first bad record")
+	fs.BoolVarP(&f.quiet, "quiet", "q", false, "no progress and no notes, errors only")
+	_ = cmd.RegisterFlagCompletionFunc("input", cobra.FixedCompletions(inputNames(), cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc("group-by", completeGroupBy)
+	_ = cmd.RegisterFlagCompletionFunc("end", cobra.FixedCompletions([]string{"latest", "now"}, cobra.ShellCompDirectiveNoFileComp))
+}
+
+func inputNames() []string {
+	var names []string
+	for _, f := range all.Formats {
+		names = append(names, f.Name)
+	}
+	return names
+}
+
+// completeGroupBy completes the last field of a list.
+func completeGroupBy(_ *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
+	before := typed[:strings.LastIndexByte(typed, ',')+1]
+	var all []string
+	for _, f := range event.Fields() {
+		all = append(all, before+f.String())
+	}
+	return all, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
+}
+
+// settings returns what the flags set, for config.Load.
+func (f *scanFlags) settings() (sets []string) {
+	if f.groupBy != "" {
+		sets = append(sets, "group_by=["+f.groupBy+"]")
+	}
+	if f.every != "" {
+		sets = append(sets, "schedule.every="+f.every)
+	}
+	if f.noFilter {
+		sets = append(sets, "filter.enabled=false")
+	}
+	if f.strict {
+		sets = append(sets, "inputs.strict=true")
+	}
+	return sets
+}
+
+// options returns what to scan: args as the flags and settings say.
+func (a *app) options(f *scanFlags, args []string) (*scan.Options, *config.Loaded, error) {
+	loaded, err := a.load(f.settings()...)
+	if err != nil {
+		return nil, nil, err
+	}
+	c := &loaded.Config
+	for _, name := range f.inputs {
+		word, _, _ := strings.Cut(name, ":")
+		if !slices.Contains(inputNames(), word) {
+			return nil, nil, fmt.Errorf("--input: got %q, want %s", name, strings.Join(inputNames(), ", "))
+		}
+	}
+	compiled, err := filter.Compile(c.Filter)
+	if err != nil {
+		return nil, nil, err
+	}
+	runs, err := f.runs(c)
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(args) == 0 {
+		if _, ok := terminal(a.stdin); ok {
+			return nil, nil, fmt.Errorf("got no path, want files, folders or patterns, or logs on standard input")
+		}
+		args = []string{files.Stdin}
+	}
+	o := &scan.Options{
+		Stdin: a.stdin, Formats: all.Formats, Inputs: f.inputs,
+		Source: source.Options{Delimited: c.Inputs.Delimited},
+		Filter: compiled, GroupBy: c.GroupFields(), Params: c.Beacon, Runs: runs,
+		Strict: c.Inputs.Strict, MaxBytes: c.Limits.MemoryMB << 20, BadShown: c.Limits.MaxErrorsShown,
+		Progress: new(scan.Progress),
+	}
+	var problems []files.Problem
+	o.Files, problems = files.Expand(args)
+	o.Problems = problems
+	return o, loaded, nil
+}
+
+// runs reads --end.
+func (f *scanFlags) runs(c *config.Config) (scan.Runs, error) {
+	switch f.end {
+	case "":
+		return scan.Runs{Mode: scan.Schedule, Every: int64(c.Schedule.Every / time.Second)}, nil
+	case "latest":
+		return scan.Runs{Mode: scan.Latest}, nil
+	case "now":
+		return scan.Runs{Mode: scan.At, End: time.Now().Unix()}, nil
+	}
+	end, err := time.Parse(time.RFC3339, f.end)
+	if err != nil || end.Unix() < 0 {
+		return scan.Runs{}, fmt.Errorf("--end: got %q, want a time such as 2026-01-01T06:00:00Z, latest, or now", f.end)
+	}
+	return scan.Runs{Mode: scan.At, End: end.Unix()}, nil
+}

@@ -1,0 +1,185 @@
+package explain
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"fresnel/internal/beacon"
+	"fresnel/internal/finding"
+	"fresnel/internal/finding/findingtest"
+	"fresnel/internal/human"
+	"fresnel/internal/testkit"
+)
+
+func with(r *finding.Result, change func(s *beacon.Stats)) *finding.Result {
+	change(&r.Stats)
+	return r
+}
+
+func TestSentences(t *testing.T) {
+	five, fast, browser, few := findingtest.FiveMinute, findingtest.Fast, findingtest.Browser, findingtest.Few
+	for _, c := range []struct {
+		name string
+		r    *finding.Result
+		test string
+		want string
+	}{
+		{"steady bytes", five(), "source bytes", "Fired: the bytes sent hardly vary, 412 B on average with a standard deviation of 2.27 B (0.55% of the mean; the limit is 5%)."},
+		{"bytes that vary", fast(), "destination bytes", "Did not fire: the bytes received vary too much, 2.15 kB on average with a standard deviation of 341 B (15.88% of the mean; the limit is 5%)."},
+		{"no bytes at all", with(five(), func(s *beacon.Stats) {
+			s.SourceBytesTested, s.SourceBytesBuckets, s.LowSourceBytesVariation = false, 0, false
+		}), "source bytes",
+			"Not tested: no event says how many bytes were sent."},
+		{"bytes in too few buckets", with(five(), func(s *beacon.Stats) {
+			s.DestinationBytesTested, s.DestinationBytesBuckets, s.LowDestinationBytesVariation = false, 6, false
+		}), "destination bytes",
+			"Not tested: only 6 buckets have events with bytes received, and more than 6 are needed."},
+		{"bytes in one bucket", with(five(), func(s *beacon.Stats) {
+			s.DestinationBytesTested, s.DestinationBytesBuckets, s.LowDestinationBytesVariation = false, 1, false
+		}), "destination bytes",
+			"Not tested: only 1 bucket has events with bytes received, and more than 6 are needed."},
+		{"steady counts", fast(), "counts", "Fired: the callbacks come at a steady rate, 4 callbacks per bucket of 1m on average with a standard deviation of 0 (0% of the mean; the limit is 10%), so that the period is no longer than a bucket."},
+		{"counts that vary", with(fast(), func(s *beacon.Stats) { s.LowCountVariation, s.VarianceCounts = false, 4 }), "counts",
+			"Did not fire: the rate of callbacks is not steady, 4 callbacks per bucket of 1m on average with a standard deviation of 2 (50% of the mean; the limit is 10%)."},
+		{"too many empty buckets", five(), "counts", "Not tested: 72 of 356 buckets of 1m hold events (20.22%), and more than 50% are needed to look for callbacks faster than a bucket."},
+		{"counts that repeat", five(), "periodic", "Fired: the counts repeat, autocovariance 1 at a period of 5m (5 buckets); the least is 0.7."},
+		{"counts that do not change", with(fast(), func(s *beacon.Stats) { s.Periodic, s.MaxAutocovariancePeriod, s.Autocovariance = true, 2, 1 }), "periodic",
+			"Fired: the counts repeat, autocovariance 1 at a period of 2m (2 buckets); the least is 0.7. They hardly change from bucket to bucket, which repeats at any period: the count test tells more."},
+		{"counts that do not repeat", browser(), "periodic", "Did not fire: the counts do not repeat well enough, at best with an autocovariance 0.1605 at a period of 45m (45 buckets); the least is 0.7. Periods up to 56m were tried, which is as long as 6 repeats allow."},
+		{"three points", five(), "verdict", "Beaconing with a score of 3 of 3: a point each for its timing, the bytes sent and the bytes received. It calls out every 5m."},
+		{"two points", fast(), "verdict", "Beaconing with a score of 2 of 3: a point each for its timing and the bytes sent. It calls out at least every 1m."},
+		{"one point", findingtest.Quarter(), "verdict", "Beaconing with a score of 1 of 3: a point for its timing. It calls out every 15m."},
+		{"no point", browser(), "verdict", "Not beaconing: none of the four tests fired."},
+		{"too few events for a verdict", few(), "verdict", "Not beaconing: events in 3 buckets over 241 buckets, too few to tell. The tests need 7 buckets with events, and 12 from the first to the last (6 repeats)."},
+		{"too few events for the periodic test", few(), "periodic", notTested},
+		{"too few events for the bytes tests", few(), "source bytes", notTested},
+		{"too few events for the count test", few(), "counts", notTested},
+	} {
+		lines := Sentences(c.r, beacon.DefaultParams())
+		i := slices.IndexFunc(lines, func(l Line) bool { return l.Test == c.test })
+		if got := lines[i].Text; got != c.want {
+			t.Errorf("%s:\ngot  %s\nwant %s", c.name, got, c.want)
+		}
+		if l := lines[i]; l.Fired != (strings.HasPrefix(c.want, "Fired") || strings.HasPrefix(c.want, "Beaconing")) {
+			t.Errorf("%s: got fired %t", c.name, l.Fired)
+		} else if c.test != "verdict" && l.Tested == strings.HasPrefix(c.want, "Not tested") {
+			t.Errorf("%s: got tested %t", c.name, l.Tested)
+		}
+	}
+}
+
+func TestWriteGolden(t *testing.T) {
+	crowded := findingtest.Fast()
+	crowded.Trace.TimesDropped = 12
+	for _, c := range []struct {
+		name string
+		r    *finding.Result
+		st   Style
+	}{
+		{"five-minute", findingtest.FiveMinute(), Style{}},
+		{"fast-60-ascii", crowded, Style{Width: 60, ASCII: true}},
+		{"quarter-80-colours", findingtest.Quarter(), Style{Width: 80, Color: true}},
+		{"few", findingtest.Few(), Style{Width: 80}},
+		{"hostile", findingtest.Hostile(), Style{Width: 80}},
+	} {
+		var b bytes.Buffer
+		if err := Write(&b, c.r, beacon.DefaultParams(), c.st); err != nil {
+			t.Fatal(err)
+		}
+		testkit.Golden(t, "testdata/"+c.name+".txt", b.Bytes())
+		for line := range strings.SplitSeq(b.String(), "\n") {
+			if w := human.Width(line); !c.st.Color && c.st.Width > 0 && w > c.st.Width {
+				t.Errorf("%s: got a line of %d columns: %q", c.name, w, line)
+			}
+			if strings.Contains(line, "\u202e") || !c.st.Color && strings.Contains(line, "\x1b") {
+				t.Errorf("%s: got a control character in %q", c.name, line)
+			}
+		}
+	}
+}
+
+func TestNumbersAreAllOfTheDocument(t *testing.T) {
+	r := findingtest.FiveMinute()
+	doc := string(finding.AppendJSON(nil, r))
+	rows := Numbers(r)
+	if len(rows) != 20 {
+		t.Errorf("got %d numbers, want 20", len(rows))
+	}
+	for _, row := range rows {
+		if !strings.Contains(doc, `"`+row[0]+`":`+strings.ReplaceAll(row[1], ", ", ",")) && row[0] != "destination_ips" {
+			t.Errorf("%s: %s is not in %s", row[0], row[1], doc)
+		}
+	}
+}
+
+func TestIntervals(t *testing.T) {
+	second := int64(time.Second)
+	steady := func(n int, gap func(i int) int64) []int64 {
+		times := []int64{0}
+		for i := range n {
+			times = append(times, times[i]+gap(i))
+		}
+		return times
+	}
+	for _, c := range []struct {
+		name  string
+		times []int64
+		bins  int
+		want  Histogram
+	}{
+		{"no callback", nil, 10, Histogram{}},
+		{"one callback has no interval", []int64{5}, 10, Histogram{}},
+		{"a clock without jitter fills one bin", steady(10, func(int) int64 { return 60 * second }), 10,
+			Histogram{Bins: []int64{10}, Start: time.Minute, Width: 200 * time.Millisecond, Total: 10, Median: time.Minute, P10: time.Minute, P90: time.Minute}},
+		{"jitter spreads", steady(11, func(i int) int64 { return int64(50+i) * second }), 10,
+			Histogram{Bins: []int64{2, 2, 2, 2, 2, 1}, Start: 50 * time.Second, Width: 2 * time.Second, Total: 11, Median: 55 * time.Second, P10: 51 * time.Second, P90: 59 * time.Second}},
+		{"a long silence is left out", append(steady(99, func(int) int64 { return 10 * second }), 1e6*second), 10,
+			Histogram{Bins: []int64{99}, Start: 10 * time.Second, Width: 50 * time.Millisecond, Above: 1, Total: 100, Median: 10 * time.Second, P10: 10 * time.Second, P90: 10 * time.Second}},
+		{"all at once", []int64{7, 7, 7}, 10, Histogram{Bins: []int64{2}, Width: time.Millisecond, Total: 2}},
+		{"times that run backwards count as none", []int64{9, 5}, 10, Histogram{Bins: []int64{1}, Width: time.Millisecond, Total: 1}},
+	} {
+		got := Intervals(c.times, c.bins)
+		if !slices.Equal(got.Bins, c.want.Bins) || got.Start != c.want.Start || got.Width != c.want.Width || got.Above != c.want.Above ||
+			got.Total != c.want.Total || got.Median != c.want.Median || got.P10 != c.want.P10 || got.P90 != c.want.P90 {
+			t.Errorf("%s:\ngot  %+v\nwant %+v", c.name, got, c.want)
+		}
+	}
+}
+
+func TestLabelsOfBins(t *testing.T) {
+	for _, c := range []struct {
+		h    Histogram
+		i    int
+		want string
+	}{
+		{Histogram{Start: time.Minute, Width: 5 * time.Second}, 2, "1m 10s"},
+		{Histogram{Start: 12 * time.Second, Width: 500 * time.Millisecond}, 1, "12.5s"},
+		{Histogram{Start: time.Minute, Width: 500 * time.Millisecond}, 1, "1m 0.5s"},
+		{Histogram{Start: time.Minute, Width: 500 * time.Millisecond}, 0, "1m"},
+		{Histogram{Width: time.Millisecond}, 3, "0.003s"},
+	} {
+		if got := c.h.Label(c.i); got != c.want {
+			t.Errorf("%+v: got %q, want %q", c, got, c.want)
+		}
+	}
+}
+
+func FuzzIntervals(f *testing.F) {
+	f.Add(int64(0), int64(5), int64(1e18), 10)
+	f.Fuzz(func(t *testing.T, a, b, c int64, bins int) {
+		times := []int64{a, b, c}
+		slices.Sort(times)
+		bins %= 1000
+		h := Intervals(times, bins)
+		sum := h.Above
+		for _, n := range h.Bins {
+			sum += n
+		}
+		if sum != h.Total || len(h.Bins) > max(bins, 0) {
+			t.Errorf("%v in %d bins: got %+v", times, bins, h)
+		}
+	})
+}

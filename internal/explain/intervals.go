@@ -1,0 +1,94 @@
+package explain
+
+import (
+	"math"
+	"slices"
+	"strconv"
+	"time"
+
+	"fresnel/internal/human"
+)
+
+// A Histogram counts the intervals between callbacks in bins of equal width.
+type Histogram struct {
+	Bins   []int64
+	Start  time.Duration // lower edge of the first bin
+	Width  time.Duration // of a bin
+	Above  int64         // intervals beyond the last bin
+	Total  int64
+	Median time.Duration
+	P10    time.Duration // a tenth of the intervals is no longer
+	P90    time.Duration
+}
+
+// Label returns the lower edge of bin i, as fine as the bins are.
+func (h Histogram) Label(i int) string {
+	edge := h.Start + time.Duration(i)*h.Width
+	if h.Width >= time.Second {
+		return human.Duration(edge)
+	}
+	minutes := edge.Truncate(time.Minute)
+	seconds := strconv.FormatFloat((edge-minutes).Seconds(), 'f', -1, 64) + "s"
+	switch {
+	case minutes == 0:
+		return seconds
+	case minutes == edge:
+		return human.Duration(edge)
+	}
+	return human.Duration(minutes) + " " + seconds
+}
+
+// widths that a person reads easily.
+var widths = []time.Duration{
+	time.Millisecond, 2 * time.Millisecond, 5 * time.Millisecond, 10 * time.Millisecond, 20 * time.Millisecond, 50 * time.Millisecond,
+	100 * time.Millisecond, 200 * time.Millisecond, 500 * time.Millisecond,
+	time.Second, 2 * time.Second, 5 * time.Second, 10 * time.Second, 15 * time.Second, 30 * time.Second,
+	time.Minute, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute, 15 * time.Minute, 30 * time.Minute,
+	time.Hour, 2 * time.Hour, 6 * time.Hour, 12 * time.Hour, 24 * time.Hour, 7 * 24 * time.Hour,
+}
+
+// Intervals returns the histogram of the intervals between callbacks, whose times are in
+// nanoseconds and sorted, in at most bins bins. The bins begin at the first round time that
+// leaves out nothing and, where a few long silences would crowd all others into one bin, end
+// behind the 98th percentile; what is longer is in Above. It is empty with fewer than two
+// callbacks.
+func Intervals(times []int64, bins int) Histogram {
+	if len(times) < 2 || bins < 2 {
+		return Histogram{}
+	}
+	gaps := make([]time.Duration, len(times)-1)
+	for i := range gaps {
+		gaps[i] = max(0, time.Duration(times[i+1]-times[i]))
+	}
+	slices.Sort(gaps)
+	at := func(q float64) time.Duration { return gaps[int(math.Floor(q*float64(len(gaps)-1)+0.5))] }
+	h := Histogram{Total: int64(len(gaps)), Median: at(0.5), P10: at(0.1), P90: at(0.9)}
+
+	lo, hi := gaps[0], gaps[len(gaps)-1]
+	if p98 := at(0.98); hi > 4*p98 && p98 > 0 {
+		hi = p98
+	}
+	// A beacon without jitter has all its intervals within milliseconds; bins much finer than
+	// its period would make noise look like spread.
+	least := h.Median / 400
+	for _, w := range widths {
+		h.Width = w
+		h.Start = lo / w * w
+		if w >= least && int64((hi-h.Start)/w)+1 <= int64(bins) {
+			break
+		}
+	}
+	for int64((hi-h.Start)/h.Width)+1 > int64(bins) { // longer than years
+		h.Width *= 2
+		h.Start = lo / h.Width * h.Width
+	}
+	h.Bins = make([]int64, (hi-h.Start)/h.Width+1)
+	for _, g := range gaps {
+		if i := int64((g - h.Start) / h.Width); i < int64(len(h.Bins)) {
+			h.Bins[i]++
+		} else {
+			h.Above++
+		}
+	}
+	return h
+}

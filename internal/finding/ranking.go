@@ -1,0 +1,121 @@
+package finding
+
+import (
+	"cmp"
+	"slices"
+
+	"fresnel/internal/human"
+)
+
+// rankedColumns is how many columns of counts a Ranking keeps of each group, for a sparkline.
+const rankedColumns = 60
+
+// A Summary is what a scan says of itself.
+type Summary struct {
+	EventsRead int64 // events that the inputs held
+	EventsKept int64 // events that the filter let through
+	BadRecords int64 // records that could not be read
+	Groups     int64 // groups that the runs saw, each counted once
+	Runs       int   // windows looked at
+	Findings   int64 // results that are beaconing, over all runs
+
+	WindowSeconds int64 // length of a window
+	FirstNanos    int64 // oldest event that was kept; 0 when there is none
+	LastNanos     int64 // newest event that was kept; 0 when there is none
+}
+
+// A Ranking gathers the results of several runs into one entry a group: its best run. Its
+// memory is bounded by the number of groups. The zero value keeps no traces.
+type Ranking struct {
+	// Traces is how many groups at most keep their Trace, those ranked first.
+	Traces int
+
+	groups map[string]*Ranked
+	traced int // groups that hold a trace
+	key    []byte
+}
+
+// A Ranked is one group of a Ranking.
+type Ranked struct {
+	Result *Result   // of the best run: the highest score, then the latest run
+	Runs   int       // runs that found the group beaconing
+	Counts []float32 // of the best run, events per bucket in at most 60 columns, oldest first; nil without a trace
+}
+
+// Add adds what a run says of a group. It keeps nothing of r but copies.
+func (k *Ranking) Add(r *Result) {
+	k.key = appendIdentity(k.key[:0], &r.Group)
+	g := k.groups[string(k.key)]
+	if g == nil {
+		if k.groups == nil {
+			k.groups = map[string]*Ranked{}
+		}
+		g = &Ranked{}
+		k.groups[string(k.key)] = g
+	}
+	if r.Stats.IsBeaconing {
+		g.Runs++
+	}
+	if g.Result != nil && !better(r, g.Result) {
+		return
+	}
+	if g.Result != nil && g.Result.Trace != nil {
+		k.traced--
+	}
+	c := *r
+	c.Group.Fields = slices.Clone(r.Group.Fields)
+	c.Group.Values = slices.Clone(r.Group.Values)
+	c.Destinations = slices.Clone(r.Destinations)
+	c.Trace, g.Counts = nil, nil
+	if t := r.Trace; t != nil {
+		g.Counts = human.Columns(t.Counts, rankedColumns)
+		if k.Traces > 0 {
+			c.Trace = t.clone()
+			k.traced++
+		}
+	}
+	g.Result = &c
+	// A group falls in rank but never rises without a new result, so that a trace that is
+	// dropped here is never missed. Twice the number, so that sorting pays.
+	if k.Traces > 0 && k.traced >= 2*k.Traces {
+		k.traced = 0
+		for i, g := range k.Ranked() {
+			if i >= k.Traces {
+				g.Result.Trace = nil
+			} else if g.Result.Trace != nil {
+				k.traced++
+			}
+		}
+	}
+}
+
+// better tells whether a stands for its group rather than b.
+func better(a, b *Result) bool {
+	if c := cmp.Compare(a.Stats.BeaconingScore, b.Stats.BeaconingScore); c != 0 {
+		return c > 0
+	}
+	if a.Stats.Enough != b.Stats.Enough {
+		return a.Stats.Enough
+	}
+	return a.RunEnd >= b.RunEnd
+}
+
+// Ranked returns the groups, sorted by Compare.
+func (k *Ranking) Ranked() []*Ranked {
+	all := make([]*Ranked, 0, len(k.groups))
+	for _, g := range k.groups {
+		all = append(all, g)
+	}
+	slices.SortFunc(all, func(a, b *Ranked) int { return Compare(a.Result, b.Result) })
+	return all
+}
+
+func (t *Trace) clone() *Trace {
+	c := *t
+	c.Counts = slices.Clone(t.Counts)
+	c.SourceBytes = slices.Clone(t.SourceBytes)
+	c.DestinationBytes = slices.Clone(t.DestinationBytes)
+	c.Autocovariance = slices.Clone(t.Autocovariance)
+	c.TimesNanos = slices.Clone(t.TimesNanos)
+	return &c
+}

@@ -1,0 +1,278 @@
+package output
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"strings"
+	"testing"
+
+	"fresnel/internal/event"
+	"fresnel/internal/finding"
+	"fresnel/internal/finding/findingtest"
+	"fresnel/internal/human"
+	"fresnel/internal/testkit"
+)
+
+var (
+	hostProcess = []event.Field{event.HostName, event.ProcessName}
+	addresses   = []event.Field{event.SourceIP, event.DestinationIP}
+	oneRun      = finding.Summary{EventsRead: 1234567, EventsKept: 45678, Groups: 1204, Runs: 1, Findings: 3, BadRecords: 2, WindowSeconds: 21600, FirstNanos: 1767225600e9, LastNanos: 1767247200e9}
+)
+
+func write(t testing.TB, name string, o Options, s finding.Summary, rs ...*finding.Result) string {
+	t.Helper()
+	f, err := ByName(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.BucketSeconds = 60
+	var b bytes.Buffer
+	w := f.New(&b, o)
+	for _, r := range rs {
+		if err := w.Write(r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(s); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func TestTableGolden(t *testing.T) {
+	mixed := []*finding.Result{findingtest.Quarter(), findingtest.FiveMinute(), findingtest.Hostile()}
+	all := append([]*finding.Result{findingtest.Browser(), findingtest.Few()}, mixed...)
+	var runs []*finding.Result
+	for run := range 19 {
+		for _, r := range []*finding.Result{findingtest.FiveMinute(), findingtest.Quarter()} {
+			r.RunEnd += int64(run) * 3600
+			r.LastNanos += int64(run) * 3600e9
+			if r.Stats.BeaconingScore == 3 || run < 4 {
+				runs = append(runs, r)
+			}
+		}
+	}
+	many := oneRun
+	many.Runs, many.Findings = 19, 23
+	wide := findingtest.FiveMinute()
+	wide.Group.Values = []string{"ノートパソコン", "日本語の長い名前のプログラム.exe"}
+	untraced := findingtest.FiveMinute()
+	untraced.Trace = nil
+
+	for _, c := range []struct {
+		name string
+		o    Options
+		s    finding.Summary
+		rs   []*finding.Result
+	}{
+		{"60 columns", Options{Fields: hostProcess, Width: 60}, oneRun, mixed},
+		{"80 columns", Options{Fields: hostProcess, Width: 80}, oneRun, mixed},
+		{"120 columns", Options{Fields: hostProcess, Width: 120}, oneRun, mixed},
+		{"200 columns", Options{Fields: hostProcess, Width: 200}, oneRun, mixed},
+		{"piped", Options{Fields: hostProcess}, oneRun, mixed},
+		{"80 columns of ASCII", Options{Fields: hostProcess, Width: 80, ASCII: true}, oneRun, mixed},
+		{"colours", Options{Fields: hostProcess, Width: 100, Color: true}, oneRun, mixed},
+		{"all groups", Options{Fields: hostProcess, Width: 120}, oneRun, all},
+		{"several runs, 80 columns", Options{Fields: hostProcess, Width: 80}, many, runs},
+		{"several runs, 160 columns", Options{Fields: hostProcess, Width: 160}, many, runs},
+		{"addresses, 80 columns", Options{Fields: addresses, Width: 80}, oneRun, []*finding.Result{findingtest.Fast()}},
+		{"addresses of ASCII, piped", Options{Fields: addresses, ASCII: true}, oneRun, []*finding.Result{findingtest.Fast()}},
+		{"wide runes", Options{Fields: hostProcess, Width: 80}, oneRun, []*finding.Result{wide, findingtest.FiveMinute()}},
+		{"without traces", Options{Fields: hostProcess, Width: 80}, oneRun, []*finding.Result{untraced}},
+	} {
+		got := write(t, "table", c.o, c.s, c.rs...)
+		testkit.Golden(t, "testdata/table/"+strings.NewReplacer(" ", "-", ",", "").Replace(c.name)+".txt", []byte(got))
+		for line := range strings.SplitSeq(got, "\n") {
+			if w := human.Width(line); c.o.Width > 0 && !c.o.Color && w > c.o.Width {
+				t.Errorf("%s: got a line of %d columns: %q", c.name, w, line)
+			}
+			if strings.ContainsAny(line, "\u202e\r") || !c.o.Color && strings.Contains(line, "\x1b") {
+				t.Errorf("%s: got a control character in %q", c.name, line)
+			}
+		}
+		if c.o.ASCII && strings.Trim(got, "\n ~!\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefghijklmnopqrstuvwxyz{|}") != "" {
+			t.Errorf("%s: got more than ASCII:\n%s", c.name, got)
+		}
+	}
+}
+
+func TestTableFitsEveryWidth(t *testing.T) {
+	many := oneRun
+	many.Runs = 19
+	for width := 40; width < 260; width++ {
+		got := write(t, "table", Options{Fields: hostProcess, Width: width}, many, findingtest.Quarter(), findingtest.Hostile())
+		for line := range strings.SplitSeq(got, "\n") {
+			if w := human.Width(line); w > width {
+				t.Fatalf("%d columns: got a line of %d: %q", width, w, line)
+			}
+		}
+	}
+}
+
+func TestTableSaysWhyNothingWasFound(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		s    finding.Summary
+		want string
+	}{
+		{"nothing was read", finding.Summary{}, "No event was read."},
+		{"all records are bad", finding.Summary{BadRecords: 5}, "No event could be read."},
+		{"the filter threw all out", finding.Summary{EventsRead: 5}, "--no-filter"},
+		{"less than a window", finding.Summary{EventsRead: 5, EventsKept: 5, WindowSeconds: 21600, FirstNanos: 1e9, LastNanos: 601e9}, "The events span 10m, less than a window of 6h"},
+		{"no event in a window", finding.Summary{EventsRead: 5, EventsKept: 5, Runs: 1}, "--end"},
+		{"no beacon", oneRun, "beacon.max_jitter"},
+	} {
+		got := strings.Join(strings.Fields(write(t, "table", Options{Fields: hostProcess, Width: 60}, c.s)), " ")
+		if !strings.Contains(got, c.want) {
+			t.Errorf("%s: got %q, want %q in it", c.name, got, c.want)
+		}
+	}
+}
+
+func TestPeriodOfTheTable(t *testing.T) {
+	constant := findingtest.Fast()
+	constant.Stats.Periodic, constant.Stats.MaxAutocovariancePeriod, constant.Stats.Autocovariance = true, 2, 1
+	bytesOnly := findingtest.FiveMinute()
+	bytesOnly.Stats.Periodic = false
+	for _, c := range []struct {
+		name string
+		r    *finding.Result
+		want string
+	}{
+		{"the periodic test gives it", findingtest.FiveMinute(), "5m"},
+		{"the count test bounds it", findingtest.Fast(), "≤ 1m"},
+		{"a constant count has none of two buckets", constant, "≤ 1m"},
+		{"the bytes tests say nothing of it", bytesOnly, "-"},
+	} {
+		tb := &table{o: Options{BucketSeconds: 60}}
+		if got := tb.period(&finding.Ranked{Result: c.r}); got != c.want {
+			t.Errorf("%s: got %q, want %q", c.name, got, c.want)
+		}
+	}
+}
+
+func TestCSV(t *testing.T) {
+	got := write(t, "csv", Options{Fields: hostProcess}, oneRun, findingtest.FiveMinute(), findingtest.Hostile(), findingtest.Few())
+	testkit.Golden(t, "testdata/findings.csv", []byte(got))
+	rows, err := csv.NewReader(strings.NewReader(got)).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(rows) != 4 || len(rows[0]) != len(finding.Columns(hostProcess)) {
+		t.Fatalf("got %d rows of %d cells", len(rows), len(rows[0]))
+	}
+	if strings.Count(got, "\r\n") != 4 || strings.Count(got, "\n") != 4 {
+		t.Errorf("lines do not end with CRLF: %q", got)
+	}
+}
+
+func TestCSVCellsAreNoFormulas(t *testing.T) {
+	for _, c := range []struct{ value, want string }{
+		{"=1+1", "'=1+1"},
+		{"+1", "'+1"},
+		{"-1", "'-1"},
+		{"@SUM(A1)", "'@SUM(A1)"},
+		{"\t=1", "'\t=1"},
+		{"\r=1", "\"'\r=1\""},
+		{"=HYPERLINK(\"x\",\"y\")", `"'=HYPERLINK(""x"",""y"")"`},
+		{"＝1", "'＝1"},
+		{"plain", "plain"},
+		{"", ""},
+		{"a,b", `"a,b"`},
+		{" a", `" a"`},
+	} {
+		r := findingtest.Few()
+		r.Group.Values = []string{c.value, "p"}
+		got := strings.Split(write(t, "csv", Options{Fields: hostProcess}, oneRun, r), "\r\n")[1]
+		if want := "2026-01-01T06:00:00Z,2026-01-01T04:00:17.000Z," + c.want + ",p,false,"; !strings.HasPrefix(got, want) {
+			t.Errorf("%q: got %s, want %s...", c.value, got, want)
+		}
+	}
+	r := findingtest.FiveMinute()
+	r.Stats.Autocovariance = -0.25
+	if got := write(t, "csv", Options{Fields: hostProcess}, oneRun, r); !strings.Contains(got, ",-0.25,") {
+		t.Errorf("a negative number does not stay one: %s", got)
+	}
+}
+
+func TestJSONAndNDJSON(t *testing.T) {
+	rs := []*finding.Result{findingtest.FiveMinute(), findingtest.Hostile(), findingtest.Few()}
+	for n := range len(rs) + 1 {
+		lines := write(t, "ndjson", Options{}, oneRun, rs[:n]...)
+		want := ""
+		for _, r := range rs[:n] {
+			want += string(finding.AppendJSON(nil, r)) + "\n"
+		}
+		if lines != want {
+			t.Errorf("ndjson of %d: got %q, want %q", n, lines, want)
+		}
+		var docs []map[string]any
+		array := write(t, "json", Options{}, oneRun, rs[:n]...)
+		if err := json.Unmarshal([]byte(array), &docs); err != nil || len(docs) != n {
+			t.Errorf("json of %d: got %d documents, %v: %s", n, len(docs), err, array)
+		}
+	}
+}
+
+type full struct{}
+
+var errFull = errors.New("disk full")
+
+func (full) Write([]byte) (int, error) { return 0, errFull }
+
+func TestWritersReportThatNothingCanBeWritten(t *testing.T) {
+	for _, f := range Formats {
+		w := f.New(full{}, Options{Fields: hostProcess, BucketSeconds: 60})
+		err := w.Write(findingtest.FiveMinute())
+		if closeErr := w.Close(oneRun); err == nil {
+			err = closeErr
+		}
+		if !errors.Is(err, errFull) {
+			t.Errorf("%s: got %v, want %v", f.Name, err, errFull)
+		}
+	}
+}
+
+func TestByName(t *testing.T) {
+	if _, err := ByName("xml"); err == nil || err.Error() != `got "xml", want table, ndjson, csv, json` {
+		t.Errorf("got %v", err)
+	}
+}
+
+func BenchmarkWrite(b *testing.B) {
+	r := findingtest.FiveMinute()
+	for _, f := range Formats {
+		if f.Name == "table" {
+			continue // it only gathers
+		}
+		b.Run(f.Name, func(b *testing.B) {
+			w := f.New(io.Discard, Options{Fields: hostProcess})
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := w.Write(r); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkTableGroup shows what a group costs the table; of what it allocates, about a kilobyte stays.
+func BenchmarkTableGroup(b *testing.B) {
+	t := newTable(io.Discard, Options{Fields: hostProcess, BucketSeconds: 60})
+	r := findingtest.FiveMinute()
+	b.ReportAllocs()
+	i := 0
+	for b.Loop() {
+		r.Group.Values = []string{fmt.Sprint("host", i%math.MaxInt32), "p"}
+		i++
+		if err := t.Write(r); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,455 @@
+package output
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"fresnel/internal/event"
+	"fresnel/internal/finding"
+	"fresnel/internal/human"
+)
+
+// table gathers all results and writes one row a group on Close. Its memory is bounded by the
+// number of groups it is given.
+type table struct {
+	w       io.Writer
+	o       Options
+	ranking finding.Ranking
+}
+
+var _ Writer = (*table)(nil)
+
+func newTable(w io.Writer, o Options) Writer { return &table{w: w, o: o} }
+
+func (t *table) Write(r *finding.Result) error {
+	t.ranking.Add(r)
+	return nil
+}
+
+// A column is one column of the table in several forms, the widest first. What does not fit
+// is shown in a later form, or shortened to its limit, or not at all.
+type column struct {
+	forms  []form
+	legend []string // of each form; nil when it needs none
+	right  bool
+	color  func(g *finding.Ranked) string
+	shape
+
+	cells []string // of the current form
+	width int
+}
+
+// A shape is how much of a column is shown.
+type shape struct {
+	form   int
+	limit  int // columns of the terminal; 0: as wide as its longest cell
+	hidden bool
+}
+
+type form struct {
+	head string
+	text func(rank int, g *finding.Ranked) string
+}
+
+// A step makes one column narrower.
+type step struct {
+	column *column
+	shape
+}
+
+func (t *table) Close(s finding.Summary) error {
+	out := bufio.NewWriterSize(t.w, bufferBytes)
+	rows := t.ranking.Ranked()
+	legend := ""
+	if len(rows) > 0 {
+		columns, steps := t.columns(rows, s)
+		for _, c := range columns {
+			c.render(rows, t.tail())
+		}
+		if t.o.Width > 0 {
+			t.fit(columns, steps, rows)
+		}
+		t.write(out, columns, rows)
+		out.WriteByte('\n')
+		for _, c := range columns {
+			if !c.hidden && c.legend != nil {
+				legend = c.legend[c.form]
+			}
+		}
+	}
+	for _, line := range t.summary(s, rows, legend) {
+		out.WriteString(line)
+		out.WriteByte('\n')
+	}
+	return out.Flush()
+}
+
+// fit takes steps until the columns fit the terminal, then takes back those that turn out to
+// be needless behind the greater ones that followed, the most important first.
+func (t *table) fit(columns []*column, steps []step, rows []*finding.Ranked) {
+	set := func(c *column, st shape) {
+		c.shape = st
+		c.render(rows, t.tail())
+	}
+	var taken []step
+	var before []shape
+	for _, st := range steps {
+		if total(columns) <= t.o.Width {
+			break
+		}
+		taken, before = append(taken, st), append(before, st.column.shape)
+		set(st.column, st.shape)
+	}
+	bound := map[*column]bool{} // columns with a later step that is still needed
+	for i := len(taken) - 1; i >= 0; i-- {
+		c := taken[i].column
+		if bound[c] {
+			continue
+		}
+		if set(c, before[i]); total(columns) > t.o.Width {
+			set(c, taken[i].shape)
+			bound[c] = true
+		}
+	}
+}
+
+func (t *table) tail() string {
+	if t.o.ASCII {
+		return "..."
+	}
+	return "…"
+}
+
+const gap = "  "
+
+func total(columns []*column) int {
+	w := -len(gap)
+	for _, c := range columns {
+		if !c.hidden {
+			w += c.width + len(gap)
+		}
+	}
+	return w
+}
+
+func (c *column) render(rows []*finding.Ranked, tail string) {
+	f := c.forms[c.form]
+	c.cells = make([]string, len(rows))
+	c.width = human.Width(f.head)
+	for i, g := range rows {
+		c.cells[i] = f.text(i+1, g)
+		if c.limit > 0 {
+			c.cells[i] = human.Shorten(c.cells[i], c.limit, tail)
+		}
+		c.width = max(c.width, human.Width(c.cells[i]))
+	}
+	if c.limit > 0 {
+		c.width = min(c.width, max(c.limit, 4))
+	}
+}
+
+func (t *table) write(out *bufio.Writer, columns []*column, rows []*finding.Ranked) {
+	columns = slices.DeleteFunc(slices.Clone(columns), func(c *column) bool { return c.hidden })
+	line := func(cell func(c *column) (text, color string)) {
+		var b strings.Builder
+		for i, c := range columns {
+			if i > 0 {
+				b.WriteString(gap)
+			}
+			text, color := cell(c)
+			text = human.Pad(text, c.width, c.right)
+			if i == len(columns)-1 {
+				text = strings.TrimRight(text, " ")
+			}
+			b.WriteString(t.paint(text, color))
+		}
+		out.WriteString(strings.TrimRight(b.String(), " "))
+		out.WriteByte('\n')
+	}
+	line(func(c *column) (string, string) { return human.Shorten(c.forms[c.form].head, c.width, ""), dim })
+	for i, g := range rows {
+		line(func(c *column) (string, string) {
+			if c.color == nil {
+				return c.cells[i], ""
+			}
+			return c.cells[i], c.color(g)
+		})
+	}
+}
+
+// Colours: parameters of the terminal's SGR sequence, from the eight that every theme sets.
+const (
+	bold   = "1"
+	dim    = "2"
+	red    = "1;31"
+	yellow = "33"
+	cyan   = "36"
+)
+
+func (t *table) paint(text, color string) string {
+	if !t.o.Color || color == "" || text == "" {
+		return text
+	}
+	return "\x1b[" + color + "m" + text + "\x1b[0m"
+}
+
+// columns returns the columns in their order and the steps that make them narrower, the least
+// important first.
+func (t *table) columns(rows []*finding.Ranked, s finding.Summary) ([]*column, []step) {
+	rank := &column{right: true, forms: []form{{"#", func(rank int, _ *finding.Ranked) string { return fmt.Sprint(rank) }}}}
+	score := &column{right: true, color: scoreColor, forms: []form{{"SCORE", func(_ int, g *finding.Ranked) string { return fmt.Sprint(g.Result.Stats.BeaconingScore) }}}}
+	var groups []*column
+	for i, f := range t.o.Fields {
+		c := &column{right: f.Kind() == event.KindCount, forms: []form{{strings.ToUpper(finding.Label(f)), func(_ int, g *finding.Ranked) string { return value(g, i) }}}}
+		if i == len(t.o.Fields)-1 || f == event.ProcessName {
+			c.color = func(g *finding.Ranked) string {
+				if g.Result.Stats.IsBeaconing {
+					return bold
+				}
+				return ""
+			}
+		}
+		groups = append(groups, c)
+	}
+	period := &column{right: true, forms: []form{{"PERIOD", func(_ int, g *finding.Ranked) string { return t.period(g) }}}}
+	interval := &column{right: true, forms: []form{{"INTERVAL", func(_ int, g *finding.Ranked) string {
+		return human.Seconds(int64(g.Result.Stats.Interval) * t.o.BucketSeconds)
+	}}}}
+	callbacks := &column{right: true, forms: []form{
+		{"CALLBACKS", func(_ int, g *finding.Ranked) string { return human.Count(g.Result.Events) }},
+		{"CALLS", func(_ int, g *finding.Ranked) string { return human.Count(g.Result.Events) }},
+	}}
+	seen := func(head string, nanos func(r *finding.Result) int64) *column {
+		return &column{forms: []form{
+			{head, func(_ int, g *finding.Ranked) string { return human.Time(nanos(g.Result)) }},
+			{head, func(_ int, g *finding.Ranked) string { return human.ShortTime(nanos(g.Result)) }},
+		}}
+	}
+	first := seen("FIRST SEEN", func(r *finding.Result) int64 { return r.FirstNanos })
+	last := seen("LAST SEEN", func(r *finding.Result) int64 { return r.LastNanos })
+	destinations := &column{forms: []form{
+		{"DESTINATIONS", func(_ int, g *finding.Ranked) string { return destinations(g) }},
+		{"DESTS", func(_ int, g *finding.Ranked) string { return fmt.Sprint(len(g.Result.Destinations)) }},
+	}}
+	tests := &column{legend: []string{
+		"tests: src steady source bytes|dst steady destination bytes|cnt steady counts|per periodic",
+		"tests: S steady source bytes|D steady destination bytes|C steady counts|P periodic",
+	}, forms: []form{
+		{"TESTS", func(_ int, g *finding.Ranked) string { return t.tests(g, " ") }},
+		{"TESTS", func(_ int, g *finding.Ranked) string { return t.tests(g, "") }},
+	}}
+	runs := &column{right: true, forms: []form{{"RUNS", func(_ int, g *finding.Ranked) string { return fmt.Sprintf("%d/%d", g.Runs, s.Runs) }}}}
+	spark := &column{color: func(*finding.Ranked) string { return cyan }}
+	for _, n := range []int{30, 20, 12, 10, 6} /* divisors of what a Ranking keeps */ {
+		spark.forms = append(spark.forms, form{"COUNTS", func(_ int, g *finding.Ranked) string {
+			return human.Sparkline(human.Narrow(g.Counts, n), t.o.ASCII)
+		}})
+	}
+
+	columns := append([]*column{rank, score}, groups...)
+	columns = append(columns, period, interval, callbacks, first, last)
+	if !slices.Contains(t.o.Fields, event.DestinationIP) {
+		columns = append(columns, destinations)
+	}
+	columns = append(columns, tests)
+	if s.Runs > 1 {
+		columns = append(columns, runs)
+	}
+	if slices.ContainsFunc(rows, func(g *finding.Ranked) bool { return g.Counts != nil }) {
+		columns = append(columns, spark)
+	}
+
+	steps := []step{
+		{spark, shape{form: 1}},
+		{first, shape{form: 1}},
+		{last, shape{form: 1}},
+		{callbacks, shape{form: 1}},
+		{spark, shape{form: 2}},
+		{interval, shape{hidden: true}},
+		{tests, shape{form: 1}},
+	}
+	limit := func(columns ...int) {
+		for i := range groups {
+			steps = append(steps, step{groups[i], shape{limit: columns[min(i, len(columns)-1)]}})
+		}
+	}
+	limit(30)
+	steps = append(steps, step{spark, shape{form: 3}}, step{first, shape{hidden: true}})
+	limit(22)
+	steps = append(steps, step{destinations, shape{limit: 18}})
+	limit(16, 20)
+	steps = append(steps, step{spark, shape{form: 4}})
+	steps = append(steps, step{last, shape{hidden: true}})
+	limit(14, 16)
+	steps = append(steps, step{spark, shape{hidden: true}})
+	limit(12, 14)
+	steps = append(steps, step{destinations, shape{limit: 15}}, step{rank, shape{hidden: true}})
+	limit(10, 12)
+	steps = append(steps, step{runs, shape{hidden: true}}, step{destinations, shape{form: 1}}, step{tests, shape{form: 1, hidden: true}})
+	limit(8, 10)
+	steps = append(steps, step{destinations, shape{form: 1, hidden: true}}, step{callbacks, shape{form: 1, hidden: true}})
+	limit(6)
+	return columns, append(steps, step{period, shape{hidden: true}})
+}
+
+func scoreColor(g *finding.Ranked) string {
+	switch g.Result.Stats.BeaconingScore {
+	case 3:
+		return red
+	case 2:
+		return yellow
+	case 0:
+		return dim
+	}
+	return ""
+}
+
+func value(g *finding.Ranked, i int) string {
+	if s := human.Safe(g.Result.Group.Values[i]); s != "" {
+		return s
+	}
+	return "-"
+}
+
+func (t *table) period(g *finding.Ranked) string {
+	seconds, atMost := finding.PeriodSeconds(&g.Result.Stats, t.o.BucketSeconds)
+	switch {
+	case seconds == 0:
+		return "-"
+	case atMost && t.o.ASCII:
+		return "<= " + human.Seconds(seconds)
+	case atMost:
+		return "≤ " + human.Seconds(seconds)
+	}
+	return human.Seconds(seconds)
+}
+
+// destinations names the address called most, and how many more there are.
+func destinations(g *finding.Ranked) string {
+	d := g.Result.Destinations
+	switch len(d) {
+	case 0:
+		return "-"
+	case 1:
+		return d[0].IP.String()
+	}
+	return fmt.Sprintf("%s +%d", d[0].IP, len(d)-1)
+}
+
+// tests names the tests that fired, in words, or in one letter each when sep is empty.
+func (t *table) tests(g *finding.Ranked, sep string) string {
+	s := &g.Result.Stats
+	no := "·"
+	if t.o.ASCII {
+		no = "-"
+	}
+	var words []string
+	for _, c := range []struct {
+		fired bool
+		word  string
+	}{{s.LowSourceBytesVariation, "src"}, {s.LowDestinationBytesVariation, "dst"}, {s.LowCountVariation, "cnt"}, {s.Periodic, "per"}} {
+		switch {
+		case sep == "" && c.fired:
+			words = append(words, strings.ToUpper(c.word[:1]))
+		case sep == "":
+			words = append(words, no)
+		case c.fired:
+			words = append(words, c.word)
+		default:
+			words = append(words, " "+no+" ")
+		}
+	}
+	return strings.Join(words, sep)
+}
+
+// summary returns the lines below the table. The legend's parts are divided by bars.
+func (t *table) summary(s finding.Summary, rows []*finding.Ranked, legend string) []string {
+	var found int64
+	for _, g := range rows {
+		if g.Runs > 0 {
+			found++
+		}
+	}
+	facts := []string{
+		fmt.Sprintf("%s of %s beaconing", human.Count(found), human.Plural(s.Groups, "group")),
+		fmt.Sprintf("%s over %s", human.Plural(int64(s.Runs), "run"), human.Seconds(s.WindowSeconds)),
+		human.Plural(s.EventsRead, "event") + " read",
+		human.Count(s.EventsKept) + " kept by the filter",
+	}
+	if s.Runs > 1 {
+		facts = slices.Insert(facts, 2, human.Plural(s.Findings, "finding"))
+	}
+	if s.BadRecords > 0 {
+		facts = append(facts, human.Plural(s.BadRecords, "bad record"))
+	}
+	lines := t.wrap(facts)
+	if found > 0 {
+		if legend != "" {
+			lines = append(lines, t.wrap(strings.Split(legend, "|"))...)
+		}
+		return lines
+	}
+	return append(lines, t.wrap([]string{t.nothing(s)})...)
+}
+
+// nothing says why nothing was found and what to try, most fundamental reason first.
+func (t *table) nothing(s finding.Summary) string {
+	window := human.Seconds(s.WindowSeconds)
+	switch {
+	case s.EventsRead == 0 && s.BadRecords > 0:
+		return "No event could be read. Is it the right --input? The first bad records are named above."
+	case s.EventsRead == 0:
+		return "No event was read. Is the path right, and the --input? Empty files and files of other kinds give none."
+	case s.EventsKept == 0:
+		return "The filter let no event through. --explain-filter tells which clause threw them out, --no-filter switches it off."
+	case s.Runs == 0:
+		return fmt.Sprintf("The events span %s, less than a window of %s, so that no run was due. --end latest looks at them all the same.",
+			human.Seconds((s.LastNanos-s.FirstNanos)/1e9), window)
+	case s.Groups == 0:
+		return "No event lies in a window that was looked at: see --end and --every."
+	}
+	return "No group calls out on a timer that the four tests can see. --all shows all groups; --set beacon.max_jitter=0.2 allows for jitter; " +
+		"a period above a sixth of the window needs a longer one (beacon.number_buckets_in_range, beacon.time_bucket_length)."
+}
+
+// wrap joins facts and breaks the lines at the width of the terminal, between facts where
+// possible, else between words.
+func (t *table) wrap(facts []string) []string {
+	width := t.o.Width
+	if width <= 0 {
+		width = 160 // read by people even when it is piped
+	}
+	sep := " · "
+	if t.o.ASCII {
+		sep = ", "
+	}
+	var lines []string
+	line := ""
+	add := func(sep, text string) {
+		switch {
+		case line == "":
+			line = text
+		case human.Width(line)+human.Width(sep)+human.Width(text) <= width:
+			line += sep + text
+		default:
+			lines, line = append(lines, line), text
+		}
+	}
+	for _, f := range facts {
+		if human.Width(f) <= width {
+			add(sep, f)
+			continue
+		}
+		for i, word := range strings.Fields(f) {
+			if i == 0 {
+				add(sep, word)
+			} else {
+				add(" ", word)
+			}
+		}
+	}
+	return append(lines, line)
+}

@@ -1,0 +1,326 @@
+// Package report writes findings as one HTML page that stands for itself: no script, no
+// network, its pictures drawn into it.
+//
+// All that logs say is hostile. It reaches the page as safe text (human.Safe) through
+// html/template or through package plot, which escapes it; a strict Content-Security-Policy
+// stands behind that.
+package report
+
+import (
+	_ "embed"
+	"fmt"
+	"html/template"
+	"io"
+	"reflect"
+	"strings"
+	"time"
+
+	"fresnel/internal/beacon"
+	"fresnel/internal/event"
+	"fresnel/internal/explain"
+	"fresnel/internal/finding"
+	"fresnel/internal/human"
+	"fresnel/internal/report/plot"
+)
+
+// Bounds that keep a page readable.
+const (
+	DefaultDetailed = 50   // findings with a section of their own
+	listed          = 2000 // rows of the ranked list
+)
+
+// A Page is what a report says.
+type Page struct {
+	Product  string // the program's name
+	Version  string // the program's version
+	Command  string // how it was called; may be empty
+	Inputs   []string
+	Params   beacon.Params
+	Settings [][2]string // names and values of what else was set, as the filter
+	Summary  finding.Summary
+
+	// Findings are the groups in their order, best first. Those with a Trace have pictures.
+	Findings []*finding.Ranked
+	// Detailed is how many of them have a section of their own; 0 is DefaultDetailed.
+	Detailed int
+}
+
+//go:embed page.html.tmpl
+var pageText string
+
+var pageTemplate = template.Must(template.New("page").Parse(pageText))
+
+// Write writes the page to w. It is the same for the same Page: no clock is read.
+func Write(w io.Writer, page Page) error {
+	if page.Detailed == 0 {
+		page.Detailed = DefaultDetailed
+	}
+	return pageTemplate.Execute(w, view(page))
+}
+
+// The types below are what the template shows: every text is safe, every number is written out.
+type pageView struct {
+	Product, Version, Command string
+	Title                     string
+	Facts                     []fact
+	Columns                   []string // of the groups
+	Runs                      bool     // there were several
+	Rows                      []row
+	More                      int // groups that are not listed
+	Findings                  []section
+	NotDetailed               int // listed groups without a section
+	Params, Settings          [][2]string
+	Inputs                    []string
+}
+
+type fact struct{ Value, Name string }
+
+type row struct {
+	Rank         int
+	Anchor       string // empty when the group has no section
+	Score        int
+	Beaconing    bool
+	Values       []string
+	Period       string
+	Callbacks    string
+	First, Last  string // to the second
+	FirstShort   string
+	LastShort    string
+	Destinations string
+	Tests        []test
+	Runs         string
+	Spark        template.HTML
+}
+
+type test struct {
+	Word  string
+	Name  string
+	Fired bool
+}
+
+type section struct {
+	row
+	Labels   []string
+	Interval string
+	Verdict  string
+	Why      []explain.Line
+	Who      [][2]string
+	Numbers  [][2]string
+	Pictures []template.HTML
+	Note     string // about the pictures
+}
+
+func view(page Page) pageView {
+	s := page.Summary
+	v := pageView{
+		Product: human.Safe(page.Product), Version: human.Safe(page.Version), Command: human.Safe(page.Command),
+		Runs: s.Runs > 1, Params: params(page.Params),
+	}
+	for _, in := range page.Inputs {
+		v.Inputs = append(v.Inputs, human.Safe(in))
+	}
+	for _, set := range page.Settings {
+		v.Settings = append(v.Settings, [2]string{human.Safe(set[0]), human.Safe(set[1])})
+	}
+
+	found := 0
+	for _, g := range page.Findings {
+		if g.Result.Stats.IsBeaconing {
+			found++
+		}
+	}
+	v.Title = human.Plural(int64(found), "beaconing group")
+	if found == 0 {
+		v.Title = "No beaconing group"
+	}
+	v.Facts = append(v.Facts, fact{human.Count(s.Groups), "groups"})
+	if s.Runs > 1 {
+		v.Facts = append(v.Facts, fact{human.Count(s.Findings), "findings"})
+	}
+	v.Facts = append(v.Facts,
+		fact{human.Count(int64(s.Runs)), plural(s.Runs, "run") + " over " + human.Seconds(page.Params.WindowSeconds())},
+		fact{human.Count(s.EventsRead), "events read"}, fact{human.Count(s.EventsKept), "kept by the filter"})
+	if s.BadRecords > 0 {
+		v.Facts = append(v.Facts, fact{human.Count(s.BadRecords), "bad records"})
+	}
+	if s.LastNanos != 0 {
+		v.Facts = append(v.Facts, fact{human.Time(s.FirstNanos), "first event, UTC"}, fact{human.Time(s.LastNanos), "last event, UTC"})
+	}
+
+	for i, g := range page.Findings {
+		if i == listed {
+			v.More = len(page.Findings) - listed
+			break
+		}
+		if i == 0 {
+			for _, f := range g.Result.Group.Fields {
+				v.Columns = append(v.Columns, finding.Label(f))
+			}
+		}
+		r := rowOf(i+1, g, page)
+		if i < page.Detailed {
+			r.Anchor = fmt.Sprintf("finding-%d", i+1)
+			v.Findings = append(v.Findings, sectionOf(r, g, page.Params))
+		}
+		v.Rows = append(v.Rows, r)
+	}
+	v.NotDetailed = len(v.Rows) - len(v.Findings)
+	return v
+}
+
+func plural(n int, noun string) string {
+	_, words, _ := strings.Cut(human.Plural(int64(n), noun), " ")
+	return words
+}
+
+// params returns the public names of the parameters and their values.
+func params(p beacon.Params) [][2]string {
+	var rows [][2]string
+	v := reflect.ValueOf(p)
+	for i := range v.NumField() {
+		rows = append(rows, [2]string{v.Type().Field(i).Tag.Get("yaml"), fmt.Sprint(v.Field(i).Interface())})
+	}
+	return rows
+}
+
+func rowOf(rank int, g *finding.Ranked, page Page) row {
+	r := g.Result
+	s := &r.Stats
+	v := row{
+		Rank: rank, Score: s.BeaconingScore, Beaconing: s.IsBeaconing,
+		Period: "–", Callbacks: human.Count(r.Events), First: human.Time(r.FirstNanos), Last: human.Time(r.LastNanos), Destinations: "–",
+		FirstShort: human.ShortTime(r.FirstNanos), LastShort: human.ShortTime(r.LastNanos),
+		Tests: []test{
+			{"src", "steady source bytes", s.LowSourceBytesVariation},
+			{"dst", "steady destination bytes", s.LowDestinationBytesVariation},
+			{"cnt", "steady counts", s.LowCountVariation},
+			{"per", "periodic", s.Periodic},
+		},
+		Runs: fmt.Sprintf("%d/%d", g.Runs, page.Summary.Runs),
+	}
+	for _, value := range r.Group.Values {
+		v.Values = append(v.Values, human.Safe(value))
+	}
+	if seconds, atMost := finding.PeriodSeconds(s, int64(page.Params.TimeBucketLength)); seconds > 0 {
+		v.Period = human.Seconds(seconds)
+		if atMost {
+			v.Period = "≤ " + v.Period
+		}
+	}
+	if d := r.Destinations; len(d) > 0 {
+		v.Destinations = d[0].IP.String()
+		if len(d) > 1 {
+			v.Destinations += fmt.Sprintf(" +%d", len(d)-1)
+		}
+	}
+	if g.Counts != nil {
+		v.Spark = template.HTML(plot.Spark(g.Counts)) // #nosec G203 -- numbers only
+	}
+	return v
+}
+
+func sectionOf(v row, g *finding.Ranked, p beacon.Params) section {
+	r := g.Result
+	sec := section{row: v, Interval: human.Seconds(int64(r.Stats.Interval) * int64(p.TimeBucketLength)), Numbers: explain.Numbers(r)}
+	for _, f := range r.Group.Fields {
+		sec.Labels = append(sec.Labels, finding.Label(f))
+	}
+	lines := explain.Sentences(r, p)
+	for _, l := range lines {
+		if l.Test == "verdict" {
+			sec.Verdict = l.Text
+		} else {
+			sec.Why = append(sec.Why, l)
+		}
+	}
+	for i, f := range r.Group.Fields {
+		sec.Who = append(sec.Who, [2]string{f.String(), v.Values[i]})
+	}
+	if r.IngestedNanos != 0 {
+		sec.Who = append(sec.Who, [2]string{event.Ingested.String(), human.Time(r.IngestedNanos)})
+	}
+	sec.Who = append(sec.Who, explain.Details(r)...)
+	var all []string
+	for _, d := range r.Destinations {
+		all = append(all, fmt.Sprintf("%s (%s)", d.IP, human.Count(d.Count)))
+	}
+	if len(all) > 0 {
+		sec.Who = append(sec.Who, [2]string{"destinations", strings.Join(all, ", ")})
+	}
+	end := r.RunEnd * 1e9
+	sec.Who = append(sec.Who, [2]string{"window", fmt.Sprintf("%s to %s UTC", human.Time(end-p.WindowSeconds()*1e9), human.Time(end))})
+	if r.Trace == nil {
+		sec.Note = "No pictures: the vectors of this group were not kept."
+		return sec
+	}
+	for _, svg := range Pictures(r, p, v.Anchor) {
+		sec.Pictures = append(sec.Pictures, template.HTML(svg)) // #nosec G203 -- package plot escapes all texts
+	}
+	if n := r.Trace.TimesDropped; n > 0 && len(r.Trace.TimesNanos) > 0 {
+		sec.Note = human.Plural(n, "callback") + " of crowded buckets are left out of the timeline and of the intervals."
+	}
+	return sec
+}
+
+// Pictures draws the pictures of a result, whose Trace is not nil, as SVG: the timeline of
+// its callbacks, the histogram of the intervals between them, bytes sent and received and
+// events per bucket, and the autocovariance by period. Their ids begin with id.
+func Pictures(r *finding.Result, p beacon.Params, id string) [][]byte {
+	t, s := r.Trace, &r.Stats
+	w := plot.Window{EndNanos: (r.RunEnd + 1) * 1e9, BucketSeconds: t.BucketSeconds, Buckets: len(t.Counts)}
+	var names []string
+	for _, v := range r.Group.Values {
+		names = append(names, human.Safe(v))
+	}
+	group := strings.Join(names, ", ")
+	caption := func(kind, heading, note, alt string) plot.Caption {
+		return plot.Caption{ID: id + "-" + kind, Heading: heading + " · " + human.Shorten(group, 44, "…"), Note: note, Alt: heading + " of " + group + ": " + note + ". " + alt}
+	}
+	bucket := human.Seconds(t.BucketSeconds)
+
+	seconds, atMost := finding.PeriodSeconds(s, t.BucketSeconds)
+	note := human.Plural(r.Events, "callback") + ", " + human.Time(r.FirstNanos) + " to " + human.Time(r.LastNanos) + " UTC"
+	timeline := plot.Timeline(caption("time", "Callbacks", note, "Each row is a stretch of time, each tick a callback."), t.TimesNanos, t.Counts, w)
+
+	h := explain.Intervals(t.TimesNanos, 40)
+	note = "no callback times were kept"
+	if h.Total > 0 {
+		note = fmt.Sprintf("median %s, 80%% within %s to %s", human.Duration(h.Median), human.Duration(h.P10), human.Duration(h.P90))
+	}
+	var marked time.Duration
+	name := ""
+	if seconds > 0 && !atMost {
+		marked, name = time.Duration(seconds)*time.Second, "period "+human.Seconds(seconds)
+	}
+	histogram := plot.Histogram(caption("gaps", "Intervals", note, "A beacon has one narrow peak at its period."),
+		plot.Bins{Counts: h.Bins, Start: h.Start, Width: h.Width, Label: h.Label, Above: h.Above}, marked, name)
+
+	bytesPicture := func(kind, heading string, values []float64, tested, fired bool, mean, deviation float64, bounds [2]float64) []byte {
+		note := "not tested"
+		if tested {
+			note = fmt.Sprintf("mean %s ± %s in the band %s to %s", human.Bytes(mean), human.Bytes(deviation), human.Bytes(bounds[0]), human.Bytes(bounds[1]))
+			if fired {
+				note += ": steady"
+			}
+		}
+		return plot.Bytes(caption(kind, heading, note, "Mean bytes per event of each bucket of "+bucket+"; the band holds the values that the test looks at."), values, w, tested, bounds, mean)
+	}
+	source := bytesPicture("source", "Bytes sent", t.SourceBytes, s.SourceBytesTested, s.LowSourceBytesVariation, s.MeanSourceBytes, s.StdDevSourceBytes, s.SourceBytesPercentiles)
+	destination := bytesPicture("destination", "Bytes received", t.DestinationBytes, s.DestinationBytesTested, s.LowDestinationBytesVariation, s.MeanDestinationBytes, s.StdDevDestinationBytes, s.DestinationBytesPercentiles)
+
+	note = fmt.Sprintf("%s of %s with events", human.Count(int64(s.NonEmptyBuckets)), human.Plural(int64(s.Interval), "bucket"))
+	if s.CountTested {
+		note += fmt.Sprintf(", mean %s, variance %s in the band", human.Number(s.MeanCounts), human.Number(s.VarianceCounts))
+	}
+	counts := plot.Counts(caption("counts", "Events per "+bucket, note, "Each bar is a bucket."), t.Counts, w, s.CountTested, s.CountsPercentiles)
+
+	note = "not tested"
+	if s.Enough {
+		note = fmt.Sprintf("largest %s at a period of %s, threshold %s", human.Number(s.Autocovariance),
+			human.Seconds(int64(s.MaxAutocovariancePeriod)*t.BucketSeconds), human.Number(p.MinBeaconingCountAutocovariance))
+	}
+	autocovariance := plot.Autocovariance(caption("period", "Autocovariance", note, "A bar for each period that was tried; the dashed line is the threshold."),
+		t.Autocovariance, t.BucketSeconds, p.MinBeaconingCountAutocovariance, s.MaxAutocovariancePeriod, s.Periodic)
+
+	return [][]byte{timeline, histogram, source, destination, counts, autocovariance}
+}
