@@ -212,6 +212,9 @@ func (a *app) notes(s *scan.Summary, o *scan.Options) {
 	if s.OutsideRuns > 0 {
 		note("%s outside of the window that --end asks for", human.Plural(s.OutsideRuns, "event"))
 	}
+	if s.DetailsLost > 0 {
+		note("%s whose process details found no more room", human.Plural(s.DetailsLost, "event"))
+	}
 	if s.Dropped > 0 {
 		note("%s dropped: the tables have reached limits.memory_mb = %d", human.Plural(s.Dropped, "event"), o.MaxBytes>>20)
 	}

@@ -12,18 +12,18 @@ import (
 )
 
 // Params are the parameters of the statistics. Their public names are the yaml names,
-// letter for letter those of the reference.
+// letter for letter those of the reference. Default files and docs take the doc tags.
 type Params struct {
-	NumberBucketsInRange            int        `yaml:"number_buckets_in_range"`
-	TimeBucketLength                int        `yaml:"time_bucket_length"`
-	NumberDestinationIPs            int        `yaml:"number_destination_ips"`
-	MaxBeaconingBytesCov            float64    `yaml:"max_beaconing_bytes_cov"`
-	MaxBeaconingCountRV             float64    `yaml:"max_beaconing_count_rv"`
-	TruncateAt                      [2]float64 `yaml:"truncate_at"`
-	MinBeaconingCountAutocovariance float64    `yaml:"min_beaconing_count_autocovariance"`
-	MaxJitter                       float64    `yaml:"max_jitter"`
-	MinNumberPeriods                int        `yaml:"min_number_periods"`
-	MinNotEmpty                     float64    `yaml:"min_not_empty"`
+	NumberBucketsInRange            int        `yaml:"number_buckets_in_range" doc:"time buckets that the window is split into"`
+	TimeBucketLength                int        `yaml:"time_bucket_length" doc:"length of a bucket in seconds; the window is number_buckets_in_range times as long"`
+	NumberDestinationIPs            int        `yaml:"number_destination_ips" doc:"destination addresses reported per group"`
+	MaxBeaconingBytesCov            float64    `yaml:"max_beaconing_bytes_cov" doc:"largest standard deviation / mean of the bytes per event for the two bytes tests"`
+	MaxBeaconingCountRV             float64    `yaml:"max_beaconing_count_rv" doc:"largest standard deviation / mean of the bucket counts for the count test"`
+	TruncateAt                      [2]float64 `yaml:"truncate_at" doc:"lower and upper quantile that bound the values which the bytes and count tests look at"`
+	MinBeaconingCountAutocovariance float64    `yaml:"min_beaconing_count_autocovariance" doc:"smallest autocorrelation of the bucket counts for the periodic test"`
+	MaxJitter                       float64    `yaml:"max_jitter" doc:"jitter allowed, as a share of the period"`
+	MinNumberPeriods                int        `yaml:"min_number_periods" doc:"repeats of the period that must be visible"`
+	MinNotEmpty                     float64    `yaml:"min_not_empty" doc:"share of buckets that must be filled for the count test"`
 }
 
 // DefaultParams returns the parameters of the reference: a window of 6 hours in buckets of
@@ -76,4 +76,10 @@ func (p Params) Validate() error {
 // WindowSeconds is the length of the window: buckets times their length.
 func (p Params) WindowSeconds() int64 {
 	return int64(p.NumberBucketsInRange) * int64(p.TimeBucketLength)
+}
+
+// Enough reports whether a group has enough events for the tests: interval is the number of
+// buckets from the first with events to the last, both included, nonEmpty those with events.
+func (p Params) Enough(interval, nonEmpty int) bool {
+	return interval >= 2*p.MinNumberPeriods && nonEmpty >= p.MinNumberPeriods+1
 }

@@ -43,7 +43,7 @@ type Inputs struct {
 // Limits are bounds of memory and of what is shown.
 type Limits struct {
 	MemoryMB       int64 `yaml:"memory_mb" doc:"memory that the sums of all groups may take, in MiB; events that would need more are dropped and counted"`
-	MaxErrorsShown int `yaml:"max_errors_shown" doc:"bad records that are named; all are counted"`
+	MaxErrorsShown int   `yaml:"max_errors_shown" doc:"bad records that are named; all are counted"`
 }
 
 // Default returns the settings of a user who sets nothing.

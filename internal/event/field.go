@@ -239,8 +239,8 @@ func (e *Event) Has(f Field) bool {
 }
 
 // AppendKey appends a form of the value of f that is equal for equal values and that
-// ReadKey takes apart again: 16 bytes for an address, 8 for a number, 1 for a boolean, the
-// bytes of a text behind their length.
+// ReadKey takes apart again: the bytes of a text or of an address behind their length, 8
+// bytes for a number, 1 for a boolean.
 func (e *Event) AppendKey(dst []byte, f Field) []byte {
 	switch f.Kind() {
 	case KindText:
@@ -248,8 +248,13 @@ func (e *Event) AppendKey(dst []byte, f Field) []byte {
 		dst = binary.AppendUvarint(dst, uint64(len(s)))
 		return append(dst, s...)
 	case KindIP:
-		a := e.IP(f).As16()
-		return append(dst, a[:]...)
+		if a := e.IP(f); a.Is4() {
+			b := a.As4()
+			return append(dst, 4, b[0], b[1], b[2], b[3])
+		} else {
+			b := a.As16()
+			return append(append(dst, 16), b[:]...)
+		}
 	case KindBool:
 		return append(dst, byte(e.Bool(f)))
 	}
@@ -265,7 +270,9 @@ func ReadKey(key []byte, f Field) (value string, rest []byte) {
 		end := w + int(n)
 		return string(key[w:end]), key[end:]
 	case KindIP:
-		return netip.AddrFrom16([16]byte(key[:16])).Unmap().String(), key[16:]
+		end := 1 + key[0]
+		a, _ := netip.AddrFromSlice(key[1:end])
+		return a.String(), key[end:]
 	case KindBool:
 		return strconv.FormatBool(Tristate(key[0]) == True), key[1:]
 	}

@@ -19,6 +19,7 @@ type detection struct {
 	plan    plan
 	keys    keys
 	shards  []*shard
+	details *series.Dictionary
 	summary *Summary
 
 	views   []*series.View
@@ -140,7 +141,7 @@ func (d *detection) view(w *worker, v *series.View, end int64) (err error) {
 		if !d.o.All && !stats.IsBeaconing {
 			return
 		}
-		r := &finding.Result{RunEnd: end, Group: d.keys.group(win.Key()), Events: win.Events, Stats: stats, Details: readDetails(win.Details())}
+		r := &finding.Result{RunEnd: end, Group: d.keys.group(win.Key()), Events: win.Events, Stats: stats, Details: readDetails(d.details.Text(win.Details()))}
 		r.FirstNanos, r.LastNanos, r.IngestedNanos = win.Times()
 		if stats.Enough {
 			r.Destinations = win.Destinations(p.NumberDestinationIPs)

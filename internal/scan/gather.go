@@ -54,6 +54,7 @@ type gathering struct {
 	keys    keys
 	seed    maphash.Seed
 	shards  []*shard
+	details *series.Dictionary
 	kept    []bool // by outcome of the filter
 	summary *Summary
 
@@ -65,7 +66,7 @@ type gathering struct {
 }
 
 func newGathering(o *Options, p plan, k keys, s *Summary) *gathering {
-	g := &gathering{o: o, plan: p, keys: k, seed: maphash.MakeSeed(), summary: s, done: map[int64]*outcome{}}
+	g := &gathering{o: o, plan: p, keys: k, seed: maphash.MakeSeed(), summary: s, done: map[int64]*outcome{}, details: series.NewDictionary(detailsBytes)}
 	g.advanced.L = &g.mu
 	for _, outcome := range o.Filter.Outcomes() {
 		g.kept = append(g.kept, outcome.Kept)
@@ -79,6 +80,9 @@ func newGathering(o *Options, p plan, k keys, s *Summary) *gathering {
 	}
 	return g
 }
+
+// detailsBytes bounds the memory of all different details of processes.
+const detailsBytes = 256 << 20
 
 // maxCellTimes bounds the callback times that are kept of a group in a cell, for pictures.
 const maxCellTimes = 8192
@@ -383,6 +387,7 @@ type decoding struct {
 	batches [shardCount]*series.Batch
 	key     []byte
 	details []byte
+	known   map[string]uint32 // numbers of details: a small part of the dictionary, without its lock
 	out     *outcome
 
 	// Sums over all blocks.
@@ -394,7 +399,7 @@ type decoding struct {
 
 func newWorker(g *gathering) *decoding {
 	return &decoding{
-		g: g, filter: make([]int64, len(g.summary.Filter)), noGroup: map[string]int64{},
+		g: g, filter: make([]int64, len(g.summary.Filter)), noGroup: map[string]int64{}, known: map[string]uint32{},
 		first: g.summary.First, last: g.summary.Last,
 	}
 }
@@ -485,7 +490,6 @@ func (d *decoding) Event(e *event.Event) {
 	if only := d.g.o.Only; only != nil && !d.g.keys.is(key, only) {
 		return
 	}
-	d.details = appendDetails(d.details[:0], e)
 	d.first, d.last = min(d.first, e.TimeNanos), max(d.last, e.TimeNanos)
 	hash := maphash.Bytes(d.g.seed, key)
 	i := hash % shardCount
@@ -494,8 +498,26 @@ func (d *decoding) Event(e *event.Event) {
 	}
 	d.batches[i].Add(&series.Observation{
 		Key: key, Hash: hash, TimeNanos: e.TimeNanos, IngestedNanos: e.IngestedNanos,
-		SourceBytes: e.SourceBytes, DestinationBytes: e.DestinationBytes, DestinationIP: e.DestinationIP, Details: d.details,
+		SourceBytes: e.SourceBytes, DestinationBytes: e.DestinationBytes, DestinationIP: e.DestinationIP, Details: d.detailsOf(e),
 	})
+}
+
+// detailsOf returns the number of the details of e.
+func (d *decoding) detailsOf(e *event.Event) uint32 {
+	d.details = appendDetails(d.details[:0], e)
+	if len(d.details) == 0 {
+		return 0
+	}
+	n, ok := d.known[string(d.details)]
+	if !ok {
+		const most = 1 << 14
+		if len(d.known) == most {
+			clear(d.known)
+		}
+		n = d.g.details.Number(d.details)
+		d.known[string(d.details)] = n
+	}
+	return n
 }
 
 // add adds the sums to the summary.

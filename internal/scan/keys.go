@@ -81,10 +81,11 @@ func appendDetails(dst []byte, e *event.Event) []byte {
 }
 
 // readDetails reads what appendDetails wrote.
-func readDetails(b []byte) (d finding.Details) {
-	if len(b) == 0 {
+func readDetails(text string) (d finding.Details) {
+	if text == "" {
 		return d
 	}
+	b := []byte(text)
 	for _, f := range detailFields {
 		if f.Kind() == event.KindBool {
 			v := event.Tristate(b[0])

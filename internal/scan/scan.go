@@ -84,6 +84,7 @@ type Summary struct {
 	NoGroup     map[string]int64 // events that lack a field to group by, by that field
 	OutOfRange  int64            // events whose time no window can hold
 	OutsideRuns int64            // events outside the one window of --end
+	DetailsLost int64            // details of processes that found no more room, and are missing in results
 	Dropped     int64            // events that would have needed more memory than allowed
 	First, Last int64            // times of the events that were gathered, nanoseconds; Last < First when there were none
 	Groups      int
@@ -121,7 +122,8 @@ func Run(ctx context.Context, o Options, emit func(*finding.Result) error) (*Sum
 		s.Groups += sh.table.Groups()
 		s.Dropped += sh.table.Dropped()
 	}
-	d := detection{o: &o, plan: plan, keys: keys, shards: g.shards, summary: s}
+	s.DetailsLost = g.details.Lost()
+	d := detection{o: &o, plan: plan, keys: keys, shards: g.shards, details: g.details, summary: s}
 	return s, d.run(ctx, emit)
 }
 

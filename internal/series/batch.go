@@ -14,32 +14,28 @@ type Observation struct {
 	SourceBytes      int64
 	DestinationBytes int64
 	DestinationIP    netip.Addr // the zero Addr when missing
-	Details          []byte     // kept of a group's newest event, as it is
+	Details          uint32     // of a Dictionary; that of a group's newest event is kept
 }
 
 // A Batch holds observations on their way to a Table, in order. It keeps copies, so that
 // whoever fills it can go on to the next event. The zero value is an empty batch.
 type Batch struct {
 	records []record
-	bytes   []byte // key, details and IPv6 address of each record
+	bytes   []byte // key and IPv6 address of each record
 }
 
 type record struct {
 	time, ingested int64
 	source, dest   int64
 	hash           uint64
-	at             uint32 // of the key in bytes; details and an IPv6 address follow it
-	key, details   uint32 // lengths
+	at, key        uint32 // where the key is in bytes, and its length; an IPv6 address follows it
+	details        uint32
 	ip             uint32 // IPv4 address
 	family         uint8  // 0 without an address, 4 or 6
 }
 
 // Len returns the number of observations in b.
 func (b *Batch) Len() int { return len(b.records) }
-
-// Full reports that b has no room for another observation of up to n bytes of key and
-// details.
-func (b *Batch) Full(n int) bool { return len(b.bytes)+n+16 > 1<<31 }
 
 // Reset empties b and keeps its memory.
 func (b *Batch) Reset() { b.records, b.bytes = b.records[:0], b.bytes[:0] }
@@ -48,10 +44,9 @@ func (b *Batch) Reset() { b.records, b.bytes = b.records[:0], b.bytes[:0] }
 func (b *Batch) Add(o *Observation) {
 	r := record{
 		time: o.TimeNanos, ingested: o.IngestedNanos, source: o.SourceBytes, dest: o.DestinationBytes,
-		hash: o.Hash, at: uint32(len(b.bytes)), key: uint32(len(o.Key)), details: uint32(len(o.Details)),
+		hash: o.Hash, at: uint32(len(b.bytes)), key: uint32(len(o.Key)), details: o.Details,
 	}
 	b.bytes = append(b.bytes, o.Key...)
-	b.bytes = append(b.bytes, o.Details...)
 	switch ip := o.DestinationIP; {
 	case ip.Is4():
 		a := ip.As4()

@@ -3,6 +3,7 @@ package series
 import (
 	"bytes"
 	"cmp"
+	"encoding/binary"
 	"math"
 	"slices"
 )
@@ -37,11 +38,8 @@ type Table struct {
 	times  arena[timeChunk]
 	keys   byteArena
 
-	details     [][]byte // by their number in cell
-	detailsOf   map[string]uint32
-	detailsSize int64
-	ip6         [][16]byte // IPv6 addresses by their number in ipEntry
-	ip6Of       map[[16]byte]uint32
+	ip6   [][16]byte // IPv6 addresses by their number in ipEntry
+	ip6Of map[[16]byte]uint32
 
 	found   []uint32 // scratch of Apply: groups of the records, 0 for unknown ones
 	sorted  []point  // scratch of settle
@@ -58,13 +56,20 @@ type slot struct {
 // before them.
 type group struct {
 	open     point
-	key      span
+	key      key
 	points   uint32 // last chunk before Seal, first chunk after it
 	inChunk  uint32 // points in the last chunk
 	total    uint32 // points in all chunks
 	limit    uint32 // of total, where a disordered group is settled
 	newest   uint32 // cell with the highest number
 	disorder bool   // points are not ascending, or a bucket has several
+}
+
+// A key is the key of a group: itself where it is short enough to save a way through
+// memory, otherwise the span where it lies.
+type key struct {
+	length uint32
+	bytes  [24]byte // the key, or the slab and place of the span
 }
 
 // A point is the sums of one bucket. A bucket with more than 2^32-1 events has several.
@@ -123,11 +128,9 @@ type timeChunk struct {
 // NewTable returns an empty table.
 func NewTable(cfg Config) *Table {
 	return &Table{
-		cfg:       cfg,
-		slots:     make([]slot, 64),
-		details:   [][]byte{nil},
-		detailsOf: map[string]uint32{"": 0},
-		ip6Of:     map[[16]byte]uint32{},
+		cfg:   cfg,
+		slots: make([]slot, 64),
+		ip6Of: map[[16]byte]uint32{},
 	}
 }
 
@@ -140,7 +143,7 @@ func (t *Table) Dropped() int64 { return t.dropped }
 // Bytes returns about how much memory the table takes.
 func (t *Table) Bytes() int64 {
 	return int64(len(t.slots))*8 + t.groups.bytes() + t.points.bytes() + t.cells.bytes() + t.ips.bytes() + t.times.bytes() +
-		t.keys.size + t.detailsSize + int64(len(t.ip6))*64
+		t.keys.size + int64(len(t.ip6))*64
 }
 
 // Apply adds the observations of b in their order.
@@ -181,10 +184,34 @@ func (t *Table) lookup(r *record, key []byte) uint32 {
 		if s.group == 0 {
 			return 0
 		}
-		if s.tag == tag && bytes.Equal(t.keys.at(t.groups.at(s.group).key), key) {
+		if s.tag == tag && t.is(&t.groups.at(s.group).key, key) {
 			return s.group
 		}
 	}
+}
+
+// is reports whether k is the key b.
+func (t *Table) is(k *key, b []byte) bool {
+	return int(k.length) == len(b) && bytes.Equal(t.key(k), b)
+}
+
+// key returns the bytes of k.
+func (t *Table) key(k *key) []byte {
+	if int(k.length) <= len(k.bytes) {
+		return k.bytes[:k.length]
+	}
+	return t.keys.at(span{binary.LittleEndian.Uint32(k.bytes[:]), binary.LittleEndian.Uint32(k.bytes[4:]), k.length})
+}
+
+// keep returns a key with the bytes b.
+func (t *Table) keep(b []byte) key {
+	k := key{length: uint32(len(b))}
+	if copy(k.bytes[:], b) < len(b) {
+		s := t.keys.add(b)
+		binary.LittleEndian.PutUint32(k.bytes[:], s.slab)
+		binary.LittleEndian.PutUint32(k.bytes[4:], s.at)
+	}
+	return k
 }
 
 // insert adds the group of a key that lookup has not found.
@@ -200,8 +227,8 @@ func (t *Table) insert(r *record, key []byte) uint32 {
 	}
 	id := t.groups.add()
 	g := t.groups.at(id)
-	g.key = t.keys.add(key)
-	g.limit = 64
+	g.key = t.keep(key)
+	g.limit = settleAt
 	t.place(slot{uint32(r.hash >> 32), id})
 	return id
 }
@@ -215,9 +242,9 @@ func (t *Table) place(s slot) {
 	t.slots[i] = s
 }
 
-// add adds one event to its group; rest holds its details and IPv6 address. With full it
-// reports false instead of taking memory for a new bucket.
-func (t *Table) add(g *group, r *record, rest []byte, full bool) bool {
+// add adds one event to its group; ip6 begins with its IPv6
+// address, when it has one. With full it reports false instead of taking memory for a new bucket.
+func (t *Table) add(g *group, r *record, ip6 []byte, full bool) bool {
 	number := t.cfg.Grid.Bucket(r.time)
 	bucket := uint32(number)
 	if p := &g.open; p.bucket != bucket || p.count == 0 || p.count == 1<<32-1 {
@@ -240,15 +267,13 @@ func (t *Table) add(g *group, r *record, rest []byte, full bool) bool {
 	c.ingested = max(c.ingested, r.ingested)
 	if r.time >= c.newest { // of two at the same time the later in the input is the newest
 		c.newest = r.time
-		if details := rest[:r.details]; !bytes.Equal(t.details[c.details], details) {
-			c.details = t.detailsNumber(details)
-		}
+		c.details = r.details
 	}
 	switch r.family {
 	case 4:
 		t.count(c, r.ip, 0)
 	case 6:
-		t.count(c, t.ip6Number([16]byte(rest[r.details:])), isIP6)
+		t.count(c, t.ip6Number([16]byte(ip6)), isIP6)
 	}
 	if t.cfg.CellTimes > 0 {
 		t.keepTime(c, r.time)
@@ -268,9 +293,12 @@ func (t *Table) flush(g *group) {
 	g.total++
 	if g.total >= g.limit && g.disorder {
 		t.settle(g)
-		g.limit = max(64, 2*g.total)
+		g.limit = max(settleAt, 2*g.total)
 	}
 }
+
+// settleAt is how many points a disordered group gathers before it is settled.
+const settleAt = 64
 
 // settle sorts the points of g and makes one of those of the same bucket, so that the
 // memory of a group whose events come in disorder stays within twice its buckets.
@@ -320,18 +348,6 @@ func (t *Table) cellOf(g *group, number uint32) *cell {
 	c.number, c.next, c.oldest = number, *before, math.MaxInt64
 	*before = id
 	return c
-}
-
-func (t *Table) detailsNumber(b []byte) uint32 {
-	if n, ok := t.detailsOf[string(b)]; ok {
-		return n
-	}
-	s := string(b)
-	n := uint32(len(t.details))
-	t.details = append(t.details, []byte(s))
-	t.detailsOf[s] = n
-	t.detailsSize += 2*int64(len(s)) + 80
-	return n
 }
 
 func (t *Table) ip6Number(ip [16]byte) uint32 {
@@ -424,7 +440,7 @@ func (t *Table) Seal() {
 		return
 	}
 	t.sealed = true
-	t.slots, t.found, t.detailsOf, t.ip6Of = nil, nil, nil, nil // only Apply looks at them
+	t.slots, t.found, t.ip6Of = nil, nil, nil // only Apply looks at them
 	for id := uint32(1); id <= t.groups.used; id++ {
 		g := t.groups.at(id)
 		t.flush(g)

@@ -16,12 +16,15 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
-var seed = maphash.MakeSeed()
+var (
+	seed       = maphash.MakeSeed()
+	dictionary = NewDictionary(1 << 20)
+)
 
 func observe(group string, second float64, source, dest int64, ip, details string) Observation {
 	o := Observation{
 		Key: []byte(group), Hash: maphash.String(seed, group), TimeNanos: int64(second * 1e9),
-		SourceBytes: source, DestinationBytes: dest, Details: []byte(details),
+		SourceBytes: source, DestinationBytes: dest, Details: dictionary.Number([]byte(details)),
 	}
 	if ip != "" {
 		o.DestinationIP = netip.MustParseAddr(ip)
@@ -45,7 +48,7 @@ type shown struct {
 func show(w *Window, k int) shown {
 	s := shown{
 		Key: string(w.Key()), Counts: slices.Clone(w.Counts), Source: slices.Clone(w.SourceBytes), Dest: slices.Clone(w.DestinationBytes),
-		NonEmpty: w.NonEmptyBuckets, Interval: w.Interval, Events: w.Events, Details: string(w.Details()), Destinations: w.Destinations(k),
+		NonEmpty: w.NonEmptyBuckets, Interval: w.Interval, Events: w.Events, Details: dictionary.Text(w.Details()), Destinations: w.Destinations(k),
 	}
 	s.Oldest, s.Newest, s.Ingested = w.Times()
 	s.CallbackTimes, _ = w.CallbackTimes()
@@ -79,7 +82,7 @@ func plain(events []Observation, n int, length, end int64, k int) map[string]sho
 		s.Events++
 		s.Oldest = min(s.Oldest, o.TimeNanos)
 		if o.TimeNanos >= s.Newest {
-			s.Newest, s.Details = o.TimeNanos, string(o.Details)
+			s.Newest, s.Details = o.TimeNanos, dictionary.Text(o.Details)
 		}
 		s.Ingested = max(s.Ingested, o.IngestedNanos)
 		s.CallbackTimes = append(s.CallbackTimes, o.TimeNanos)
@@ -336,6 +339,20 @@ func TestMemoryOfManyGroups(t *testing.T) {
 			t.Logf("%d events: %d bytes a group, %d by its own account", tt.events, got, table.Bytes()/groups)
 		}
 		runtime.KeepAlive(table)
+	}
+}
+
+func TestDictionaryIsBounded(t *testing.T) {
+	d := NewDictionary(1000)
+	first := d.Number([]byte("first"))
+	for i := range 100 {
+		d.Number(fmt.Append(nil, "number ", i))
+	}
+	if d.Number([]byte("first")) != first || d.Text(first) != "first" || d.Text(0) != "" {
+		t.Error("the first string is not kept")
+	}
+	if d.Number([]byte("last")) != 0 || d.Lost() == 0 || d.bytes > 1000 {
+		t.Errorf("got %d bytes and %d lost, want at most 1000 bytes and the rest lost", d.bytes, d.Lost())
 	}
 }
 

@@ -161,7 +161,7 @@ func (v *View) clear() {
 }
 
 // Key returns the key of the group. It must not be changed.
-func (w *Window) Key() []byte { return w.view.t.keys.at(w.group.key) }
+func (w *Window) Key() []byte { return w.view.t.key(&w.group.key) }
 
 // cells calls f for each cell of the group in the window, the newest first.
 func (w *Window) cells(f func(c *cell)) {
@@ -186,16 +186,15 @@ func (w *Window) Times() (oldest, newest, ingested int64) {
 	return oldest, newest, ingested
 }
 
-// Details returns the details of the group's newest event in the window. They must not be
-// changed.
-func (w *Window) Details() []byte {
+// Details returns the number of the details of the group's newest event in the window.
+func (w *Window) Details() uint32 {
 	var newest *cell
 	w.cells(func(c *cell) {
 		if newest == nil {
 			newest = c
 		}
 	})
-	return w.view.t.details[newest.details]
+	return newest.details
 }
 
 // A Destination is an address that a group called, and how often: exactly while the group

@@ -4,7 +4,10 @@ package all
 
 import (
 	"fresnel/internal/source"
+	"fresnel/internal/source/delimited"
 	"fresnel/internal/source/ecs"
+	"fresnel/internal/source/suricata"
+	"fresnel/internal/source/sysmon"
 	"fresnel/internal/source/zeek"
 )
 
@@ -13,5 +16,8 @@ import (
 // ready maps.
 var Formats = []source.Format{
 	zeek.Format,
+	suricata.Format,
+	sysmon.Format,
 	ecs.Format,
+	delimited.Format,
 }

@@ -6,10 +6,8 @@ import (
 	"bytes"
 	"compress/gzip"
 	"io"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -226,9 +224,6 @@ func (r *Result) CountBy(key func(e *event.Event) string) map[string]int {
 	}
 	return counts
 }
-
-// Reasons returns the reasons of skipped records, sorted.
-func (r *Result) Reasons() []string { return slices.Sorted(maps.Keys(r.Skipped)) }
 
 // Discard is a source.Sink that counts, for benchmarks.
 type Discard struct{ Events, BadRecords, Skipped int }
