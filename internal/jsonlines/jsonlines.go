@@ -128,12 +128,13 @@ func NewScanner(schema *Schema) *Scanner {
 }
 
 // Scan reads one document and returns its wanted values in the order in which they stand
-// there. Both the slice and the texts are valid until the next Scan, and no longer than
+// there. The caller must not change them. Both the slice and the texts are valid until the next Scan, and no longer than
 // line is. The error, when there is one, is a *SyntaxError that the next Scan overwrites.
 func (s *Scanner) Scan(line []byte) ([]Value, error) {
 	s.values, s.scratch = s.values[:0], s.scratch[:0]
 	line = trim(line)
 	if s.match(line) {
+		s.layout.count(line)
 		return s.values, nil
 	}
 	s.values, s.scratch = s.values[:0], s.scratch[:0]

@@ -170,7 +170,14 @@ func FuzzScan(f *testing.F) {
 			return
 		}
 		learned := NewScanner(schema)
-		for _, line := range [][]byte{first, second, first, second, first} {
+		documents := [][]byte{first, second, first, second, first}
+		for range firstSample + sampleSize { // shortcuts through what is the same in first
+			learned.Scan(first)
+		}
+		for range sampleSize {
+			documents = append(documents, first, second)
+		}
+		for _, line := range documents {
 			fresh, freshErr := NewScanner(schema).Scan(line)
 			got, err := learned.Scan(line)
 			if (err == nil) != (freshErr == nil) || !slices.Equal(show(got), show(fresh)) {
@@ -188,6 +195,35 @@ func FuzzScan(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestShortcuts(t *testing.T) {
+	s := NewScanner(schema)
+	document := func(i int, version string) []byte {
+		return fmt.Appendf(nil, `{"@timestamp":%d,"agent":{"version":"%s","x":{"y":[1,"2"]}},"a":"q\"","host":{"ip":["1","2"],"name":"h%d"},"end":true}`, i, version, i%3)
+	}
+	for i := range 200 {
+		version := "8.1"
+		if i > 150 {
+			version = "8.2" // from now on a shortcut does not hold
+		}
+		got, err := s.Scan(document(i, version))
+		want := []string{fmt.Sprint("4 3 ", i), `0 4 q"`, "2 4 1", "2 4 2", fmt.Sprint("1 4 h", i%3)}
+		if err != nil || !slices.Equal(show(got), want) {
+			t.Fatalf("document %d: got %q, %v, want %q", i, show(got), err, want)
+		}
+	}
+	found := 0
+	for _, n := range s.layout.nodes {
+		for _, e := range n.edges {
+			if e.shortcut {
+				found++
+			}
+		}
+	}
+	if found == 0 {
+		t.Error("got no shortcut, want some")
+	}
 }
 
 func TestLayoutIsBounded(t *testing.T) {
@@ -209,6 +245,11 @@ func TestScanDoesNotAllocate(t *testing.T) {
 	lines := [][]byte{
 		[]byte(`{"host":{"name":"x\ny","ip":["1",2]},"a":1}`),
 		[]byte(`{"a":17,"host.name":"\u00e9"}`),
+	}
+	for i := range 2 * firstSample * sampleSize { // what is learned is learned
+		if _, err := s.Scan(lines[i%2]); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if n := testing.AllocsPerRun(100, func() {
 		for _, line := range lines {

@@ -14,6 +14,9 @@ import (
 // The text of an edge closes and opens containers. As a node fixes what is open above it,
 // a document that can be followed from start to end is well-formed and its scalars stand
 // where the nodes say, whichever documents taught the edges.
+//
+// Many scalars are the same in document after document: versions, kinds, names of modules.
+// A shortcut (shortcut.go) is an edge whose text goes through such scalars.
 type layout struct {
 	nodes []node
 	known map[string]int32 // nodes by their place
@@ -24,6 +27,8 @@ type layout struct {
 	outer []int  // lengths of place where each open container began
 	marks []mark // its scalars so far
 	full  bool   // no room is left: nothing is learned any more
+
+	shortcuts shortcuts
 }
 
 type node struct {
@@ -33,8 +38,10 @@ type node struct {
 }
 
 type edge struct {
-	text string
-	to   int32
+	text     string
+	to       int32
+	shortcut bool
+	values   []Value // wanted ones in the text of a shortcut
 }
 
 // A mark is a scalar of the document that is being learned.
@@ -79,6 +86,9 @@ func (s *Scanner) match(line []byte) bool {
 		}
 		i += len(edges[k].text)
 		at = edges[k].to
+		if values := edges[k].values; values != nil {
+			s.values = append(s.values, values...)
+		}
 		if k > 0 && !strings.HasPrefix(edges[k-1].text, edges[k].text) { // what came now is likely to come next time
 			edges[k-1], edges[k] = edges[k], edges[k-1]
 		}
@@ -194,8 +204,13 @@ func (l *layout) connect(from int32, text []byte, to int32) {
 		return
 	}
 	l.bytes += len(text)
-	n.edges = append(n.edges, edge{string(text), to})
-	// A text that starts with another one must be tried before it: {"a":[],"b": before {"a":.
+	n.insert(edge{text: string(text), to: to})
+}
+
+// insert adds an edge. A text that starts with another one must be tried before it:
+// {"a":[],"b": before {"a":.
+func (n *node) insert(e edge) {
+	n.edges = append(n.edges, e)
 	for k := len(n.edges) - 1; k > 0 && len(n.edges[k].text) > len(n.edges[k-1].text); k-- {
 		n.edges[k-1], n.edges[k] = n.edges[k], n.edges[k-1]
 	}

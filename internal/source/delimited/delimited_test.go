@@ -359,14 +359,16 @@ func TestC2FrameworkTiming(t *testing.T) {
 // documented returns the maps of a yaml block of the docs.
 func documented(t testing.TB, n int) map[string]source.ColumnMap {
 	var config struct {
-		Delimited map[string]source.ColumnMap `yaml:"delimited"`
+		Inputs struct {
+			Delimited map[string]source.ColumnMap `yaml:"delimited"`
+		} `yaml:"inputs"`
 	}
 	d := yaml.NewDecoder(bytes.NewReader(sourcetest.Example(t, "delimited.md", "yaml", n)))
 	d.KnownFields(true)
 	if err := d.Decode(&config); err != nil {
 		t.Fatal(err)
 	}
-	return config.Delimited
+	return config.Inputs.Delimited
 }
 
 func TestExamplesOfTheDocs(t *testing.T) {
