@@ -1,0 +1,156 @@
+package beacon
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"fresnel/internal/series"
+)
+
+// ErrLength tells that a vector of a series has not one element per bucket of the window.
+var ErrLength = errors.New("vector length")
+
+// An Analyzer computes the statistics of one group after another. It keeps scratch memory,
+// so that analyzing a group allocates nothing once the memory has grown to what the groups
+// need: some tens of kilobytes at the default parameters, with jitter at most 64 MiB. It is
+// for one goroutine at a time.
+type Analyzer struct {
+	p         Params
+	divisors  divisors
+	filled    []int32   // non-empty buckets, ascending, counted from the newest one with events
+	values    []float64 // the non-zero values of the vector that is tested
+	scratch   []float64 // values in another order, or those in the band
+	histogram []int32
+	classes   []uint8
+
+	covariance covariance
+	computed   bool // covariance.r is of the last group
+}
+
+// NewAnalyzer returns an analyzer for p, or everything that is wrong with p.
+func NewAnalyzer(p Params) (*Analyzer, error) {
+	if err := p.Validate(); err != nil {
+		return nil, err
+	}
+	return &Analyzer{p: p}, nil
+}
+
+// Analyze runs the four beacon tests on the series of one group.
+//
+// The vectors of s have p.NumberBucketsInRange elements each, bucket 0 the newest; the
+// bytes are means per event. Bytes are looked at only in buckets with events, and there
+// those that are no finite number count as missing, that is as 0. Periods are in buckets.
+// A group with too few events is no error: only IsBeaconing (false), Interval and
+// NonEmptyBuckets are set. Analyze returns ErrLength when a vector has another length. It
+// neither keeps nor changes s and overwrites all of out.
+//
+// Source: docs/beacon-statistics.md, sections 3 to 6.
+func (w *Analyzer) Analyze(s *series.Series, out *Stats) error {
+	*out = Stats{}
+	w.computed = false
+	n := w.p.NumberBucketsInRange
+	if len(s.Counts) != n || len(s.SourceBytes) != n || len(s.DestinationBytes) != n {
+		return fmt.Errorf("%w: got %d counts, %d source bytes and %d destination bytes, want %d of each",
+			ErrLength, len(s.Counts), len(s.SourceBytes), len(s.DestinationBytes), n)
+	}
+
+	a, b := w.fill(s.Counts)
+	out.Interval = b - a
+	out.NonEmptyBuckets = len(w.filled)
+	if !w.p.Enough(out.Interval, out.NonEmptyBuckets) {
+		return nil
+	}
+	out.Enough = true
+
+	source := w.bytesTest(s.SourceBytes[a:b])
+	out.SourceBytesBuckets = source.buckets
+	out.SourceBytesTested = source.tested
+	out.LowSourceBytesVariation = source.low
+	out.MeanSourceBytes = source.mean
+	out.StdDevSourceBytes = math.Sqrt(source.variance)
+	out.SourceBytesPercentiles = source.band
+
+	destination := w.bytesTest(s.DestinationBytes[a:b])
+	out.DestinationBytesBuckets = destination.buckets
+	out.DestinationBytesTested = destination.tested
+	out.LowDestinationBytesVariation = destination.low
+	out.MeanDestinationBytes = destination.mean
+	out.StdDevDestinationBytes = math.Sqrt(destination.variance)
+	out.DestinationBytesPercentiles = destination.band
+
+	counts := w.countTest(s.Counts[a:b])
+	out.CountTested = counts.tested
+	out.LowCountVariation = counts.low
+	out.MeanCounts = counts.mean
+	out.VarianceCounts = counts.variance
+	out.CountsPercentiles = counts.band
+
+	out.Autocovariance, out.MaxAutocovariancePeriod = w.autocovariance(s.Counts[a:b])
+	w.computed = true
+	out.Periodic = out.Autocovariance >= w.p.MinBeaconingCountAutocovariance
+
+	for _, yes := range [...]bool{out.LowCountVariation || out.Periodic, out.LowSourceBytesVariation, out.LowDestinationBytesVariation} {
+		if yes {
+			out.BeaconingScore++
+		}
+	}
+	out.IsBeaconing = out.BeaconingScore > 0
+	return nil
+}
+
+// Autocovariances returns R(p) of the last group, by period p in buckets (0 and 1 are
+// unused): a picture of what Autocovariance is the largest of. It is nil when none was
+// computed, and valid until the next Analyze.
+func (w *Analyzer) Autocovariances() []float64 {
+	if !w.computed {
+		return nil
+	}
+	return w.covariance.r
+}
+
+// Analyze runs the four beacon tests on the series of one group, with the parameters p. Who
+// has many groups uses an Analyzer.
+func Analyze(s *series.Series, p Params) (Stats, error) {
+	w, err := NewAnalyzer(p)
+	if err != nil {
+		return Stats{}, err
+	}
+	var st Stats
+	err = w.Analyze(s, &st)
+	return st, err
+}
+
+// fill lists the non-empty buckets and returns the first of them and the one after the last;
+// 0, 0 when there is none.
+func (w *Analyzer) fill(counts []int64) (a, b int) {
+	filled := grow(&w.filled, len(counts))
+	k := 0
+	for i, c := range counts {
+		if c != 0 {
+			filled[k] = int32(i)
+			k++
+		}
+	}
+	w.filled = filled[:k]
+	if k == 0 {
+		return 0, 0
+	}
+	first := filled[0]
+	b = int(filled[k-1]) + 1
+	if first != 0 {
+		for i := range w.filled {
+			w.filled[i] -= first
+		}
+	}
+	return int(first), b
+}
+
+// grow gives *s a length of n, with what stands in it when it need not be allocated anew.
+func grow[T any](s *[]T, n int) []T {
+	if cap(*s) < n {
+		*s = make([]T, n)
+	}
+	*s = (*s)[:n]
+	return *s
+}

@@ -1,0 +1,245 @@
+package beacon
+
+import "math"
+
+// covariance is the scratch memory of the autocovariance of one group. Buckets are counted
+// from the newest one with events, so that the interval is [0, n).
+//
+// Counts are whole numbers. Taken from a whole number near their mean, as u, their sums, the
+// sums of their squares and the sums of their products at a distance are whole numbers too,
+// and exact: all windows, shifts and periods share them as prefix sums, and equal sums make
+// equal numbers, so that ties are ties. Only the last step, from u to the distance from the
+// mean of a period, is rounded (see centre).
+type covariance struct {
+	r     []float64 // R(p), the running mean of the correlations
+	folds []float64 // how many correlations R(p) is the mean of
+	exact []bool    // all of them are 1 and not rounded: perfect correlation
+
+	u    []int64 // counts less the whole number origin
+	sum  []int64 // sum of u[:t], by t
+	sqr  []int64 // sum of u[:t] squared, by t
+	lags []int64 // sum of u[t]*u[t+p] over all windows, by p; without jitter
+
+	packed []int64 // see lagSums
+
+	jittered jittered
+}
+
+// maxExact bounds the sums: below it a float64 holds every whole number.
+const maxExact = 1 << 53
+
+// tie is the relative difference below which two candidates count as tied: far above the
+// rounding of either way to compute them, far below what tells counts apart.
+const tie = 1e-11
+
+// autocovariance returns the largest R(p) for the counts of the interval and its period; the
+// smallest period on ties.
+func (w *Analyzer) autocovariance(counts []int64) (largest float64, period int) {
+	c := &w.covariance
+	n := len(counts)
+	maxPeriod := n / w.p.MinNumberPeriods
+	clear(grow(&c.r, maxPeriod+1))
+	clear(grow(&c.folds, maxPeriod+1))
+	for i := range grow(&c.exact, maxPeriod+1) {
+		c.exact[i] = true
+	}
+	w.divisors.upTo(maxPeriod)
+
+	origin, ok := c.shift(counts)
+	if ok {
+		if w.reach(maxPeriod) == 0 {
+			c.withoutJitter(n, maxPeriod, origin, w)
+		} else {
+			ok = c.withJitter(n, maxPeriod, origin, w)
+		}
+	}
+	if ok {
+		largest, period, ok = c.largest()
+	}
+	if !ok {
+		w.plain(counts)
+		largest, period = math.Inf(-1), 0
+		for p := 2; p < len(c.r); p++ {
+			if c.r[p] > largest {
+				largest, period = c.r[p], p
+			}
+		}
+	}
+	return largest, period
+}
+
+// reach returns how far a window may be shifted for a period of p buckets.
+func (w *Analyzer) reach(p int) int { return int(w.p.MaxJitter * float64(p)) }
+
+// largest returns the largest R(p) and the smallest period that has it. It is not ok when
+// rounding could have broken a tie.
+func (c *covariance) largest() (r float64, period int, ok bool) {
+	r = math.Inf(-1)
+	for p := 2; p < len(c.r); p++ {
+		if c.r[p] > r {
+			r, period = c.r[p], p
+		}
+	}
+	for p := 2; p < len(c.r); p++ {
+		if c.r[p] >= r-tie && p != period && !(c.exact[p] && c.exact[period]) {
+			return r, period, false
+		}
+	}
+	return r, period, true
+}
+
+// shift fills u and its prefix sums and returns the whole number that u is counted from. It
+// is not ok when a sum could exceed maxExact.
+func (c *covariance) shift(counts []int64) (origin int64, ok bool) {
+	n := len(counts)
+	var total, most int64
+	for _, k := range counts {
+		if k < 0 || k > maxExact/int64(n) {
+			return 0, false
+		}
+		most = max(most, k)
+		total += k
+	}
+	if 4*float64(n)*float64(most)*float64(most) >= maxExact {
+		return 0, false
+	}
+	origin = (total + int64(n)/2) / int64(n)
+	u, sum, sqr := grow(&c.u, n), grow(&c.sum, n+1), grow(&c.sqr, n+1)
+	sum, sqr = sum[:len(counts)+1], sqr[:len(counts)+1]
+	var s, q int64
+	sum[0], sqr[0] = 0, 0
+	for t, k := range counts {
+		v := k - origin
+		u[t] = v
+		s += v
+		q += v * v
+		sum[t+1], sqr[t+1] = s, q
+	}
+	return origin, true
+}
+
+// fold takes the correlation of s into R(p).
+func (c *covariance) fold(p int, s sums) {
+	if s.xy != s.x || s.x != s.y {
+		c.exact[p] = c.exact[p] && s.x*s.y == 0
+	}
+	c.foldValue(p, correlation(s.x, s.y, s.xy))
+}
+
+// foldValue takes the correlation r into R(p).
+func (c *covariance) foldValue(p int, r float64) {
+	c.folds[p]++
+	c.r[p] += (r - c.r[p]) / c.folds[p]
+}
+
+// windows is how the interval is cut for one period. Window k, for the shift j, compares x,
+// the period buckets from reach+(k+1)*period, with y, those from reach+k*period-j.
+type windows struct {
+	period   int
+	reach    int // largest shift
+	count    int // of windows
+	from, to int // buckets that the mean of the period is taken over; from >= to for none
+}
+
+func windowsOf(n, period, reach int) windows {
+	w := windows{period: period, reach: reach}
+	if last := n - 2*period - reach; last >= 0 {
+		w.count = last/period + 1
+		w.from = reach + period
+		w.to = reach + (w.count-1)*period
+		if last-(w.count-1)*period == period-1 {
+			w.to += period // only then the buckets of the last x take part
+		}
+	}
+	return w
+}
+
+// A centre turns sums over size elements of u into sums over their distances from the mean
+// of the period. That mean is origin + whole + rest, whole being a whole number and rest at
+// most one half in size: the step by whole is exact, and as no whole number but 0 is nearer
+// to 0 than to rest, the step by rest cannot cancel.
+type centre struct {
+	mean        float64 // of the counts
+	whole, rest float64
+	moved       bool    // whole is not 0, as it mostly is
+	once, twice float64 // size*whole*whole, 2*size*whole
+	last        float64 // size*rest*rest
+}
+
+// centreOf returns the centre for the mean of w, for sums over size elements.
+func (c *covariance) centreOf(w *windows, size int, origin int64) centre {
+	var m centre
+	whole := -origin // for a mean of 0
+	if w.from < w.to {
+		n := int64(w.to - w.from)
+		s := c.sum[w.to] - c.sum[w.from]
+		m.mean = float64(s+origin*n) / float64(n)
+		whole = 0
+		if 2*s > n || 2*s < -n {
+			whole = int64(math.Round(float64(s) / float64(n))) // one too far does no harm
+		}
+		m.rest = float64(s-whole*n) / float64(n)
+	}
+	if whole != 0 {
+		m.moved = true
+		m.whole = float64(whole)
+		m.once = float64(size) * m.whole * m.whole
+		m.twice = 2 * float64(size) * m.whole
+	}
+	m.last = float64(float64(size)*m.rest) * m.rest
+	return m
+}
+
+// product returns sum((u-mean)*(v-mean)) from uv = sum(u*v) and s = sum(u) + sum(v).
+func (m *centre) product(uv, s float64) float64 {
+	if m.moved {
+		uv = uv - float64(m.whole*s) + m.once
+		s -= m.twice
+	}
+	return uv - float64(m.rest*s) + m.last
+}
+
+// withoutJitter computes R(p) for J = 0: the windows of a period touch, so that their sums
+// are sums over one range, and the divisors of a period get the same sums as the period.
+func (c *covariance) withoutJitter(n, maxPeriod int, origin int64, w *Analyzer) {
+	c.lagSums(n, maxPeriod, origin, w.filled)
+	for p := 2; p <= maxPeriod; p++ {
+		r, exact := c.straight(windowsOf(n, p, 0), n, origin, c.lags[p])
+		w.foldAll(p, r, exact)
+	}
+}
+
+// straight returns the correlation over the windows of a period without shifts, given the
+// sum of their products.
+func (c *covariance) straight(w windows, n int, origin, products int64) (r float64, exact bool) {
+	if w.count == 0 {
+		return 1, true
+	}
+	p := w.period
+	size := w.count * p
+	m := c.centreOf(&w, size, origin)
+	sx, sy := c.sum[size+p]-c.sum[p], c.sum[size]
+	x := m.product(float64(c.sqr[size+p]-c.sqr[p]), float64(2*sx))
+	y := m.product(float64(c.sqr[size]), float64(2*sy))
+	xy := m.product(float64(products), float64(sx+sy))
+	root := math.Sqrt(x * y)
+	if root == 0 {
+		return 1, true
+	}
+	return xy / root, xy == x && x == y
+}
+
+// foldAll takes r into R(p) and into R(d) of all divisors d of p.
+func (w *Analyzer) foldAll(p int, r float64, exact bool) {
+	c := &w.covariance
+	c.foldValue(p, r)
+	if !exact {
+		c.exact[p] = false
+	}
+	for _, d := range w.divisors.of(p) {
+		c.foldValue(int(d), r)
+		if !exact {
+			c.exact[d] = false
+		}
+	}
+}
