@@ -92,13 +92,14 @@ func (c *covariance) largest() (r float64, period int, ok bool) {
 // is not ok when a sum could exceed maxExact.
 func (c *covariance) shift(counts []int64) (origin int64, ok bool) {
 	n := len(counts)
-	var total, most int64
+	var total, most, signs int64
 	for _, k := range counts {
-		if k < 0 || k > maxExact/int64(n) {
-			return 0, false
-		}
 		most = max(most, k)
+		signs |= k
 		total += k
+	}
+	if signs < 0 || most > maxExact/int64(n) { // total may be wrong, most is not
+		return 0, false
 	}
 	if 4*float64(n)*float64(most)*float64(most) >= maxExact {
 		return 0, false
@@ -204,29 +205,46 @@ func (m *centre) product(uv, s float64) float64 {
 func (c *covariance) withoutJitter(n, maxPeriod int, origin int64, w *Analyzer) {
 	c.lagSums(n, maxPeriod, origin, w.filled)
 	for p := 2; p <= maxPeriod; p++ {
-		r, exact := c.straight(windowsOf(n, p, 0), n, origin, c.lags[p])
+		r, exact := c.straight(p, n, origin)
 		w.foldAll(p, r, exact)
 	}
 }
 
-// straight returns the correlation over the windows of a period without shifts, given the
-// sum of their products.
-func (c *covariance) straight(w windows, n int, origin, products int64) (r float64, exact bool) {
-	if w.count == 0 {
-		return 1, true
+// straight returns the correlation over the windows of period p without shifts. exact tells
+// that it is 1, and not by rounding.
+func (c *covariance) straight(p, n int, origin int64) (r float64, exact bool) {
+	whole := n / p
+	if whole < 2 {
+		return 1, true // no window
 	}
-	p := w.period
-	size := w.count * p
-	m := c.centreOf(&w, size, origin)
+	size := (whole - 1) * p // elements that are compared
+	from, to := p, (whole-2)*p
+	if n-whole*p == p-1 {
+		to += p // see windowsOf
+	}
 	sx, sy := c.sum[size+p]-c.sum[p], c.sum[size]
-	x := m.product(float64(c.sqr[size+p]-c.sqr[p]), float64(2*sx))
-	y := m.product(float64(c.sqr[size]), float64(2*sy))
-	xy := m.product(float64(products), float64(sx+sy))
-	root := math.Sqrt(x * y)
+	xx, yy, xy := float64(c.sqr[size+p]-c.sqr[p]), float64(c.sqr[size]), float64(c.lags[p])
+	var s int64
+	if from < to {
+		s = c.sum[to] - c.sum[from]
+	}
+	if span := int64(to - from); span > 0 && 2*s <= span && 2*s >= -span {
+		// What centreOf and product do when the mean is next to origin, as it mostly is.
+		rest := float64(s) / float64(span)
+		last := float64(float64(size)*rest) * rest
+		xx = xx - float64(rest*float64(2*sx)) + last
+		yy = yy - float64(rest*float64(2*sy)) + last
+		xy = xy - float64(rest*float64(sx+sy)) + last
+	} else {
+		w := windowsOf(n, p, 0)
+		m := c.centreOf(&w, size, origin)
+		xx, yy, xy = m.product(xx, float64(2*sx)), m.product(yy, float64(2*sy)), m.product(xy, float64(sx+sy))
+	}
+	root := math.Sqrt(xx * yy)
 	if root == 0 {
 		return 1, true
 	}
-	return xy / root, xy == x && x == y
+	return xy / root, xy == xx && xx == yy
 }
 
 // foldAll takes r into R(p) and into R(d) of all divisors d of p.

@@ -78,12 +78,12 @@ func (c *covariance) withJitter(n, maxPeriod int, origin int64, w *Analyzer) (ok
 	}
 	for p := 2; p <= maxPeriod; p++ {
 		ws := windowsOf(n, p, w.reach(p))
-		if ws.count == 0 || ws.reach == 0 {
-			var lag int64
-			if ws.count > 0 {
-				lag = c.lags[p]
-			}
-			r, exact := c.straight(ws, n, origin, lag)
+		if ws.count == 0 {
+			w.foldAll(p, 1, true)
+			continue
+		}
+		if ws.reach == 0 {
+			r, exact := c.straight(p, n, origin)
 			w.foldAll(p, r, exact)
 			continue
 		}
