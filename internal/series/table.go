@@ -52,16 +52,16 @@ type slot struct {
 	group uint32 // 0 when the slot is free
 }
 
-// A group has its newest point inline, since most events fall into the bucket of the one
-// before them.
+// A group has its last point and its newest cell inline, since most events belong to those of
+// the event before them.
 type group struct {
 	open     point
 	key      key
+	cell     cell   // the one with the highest number
 	points   uint32 // last chunk before Seal, first chunk after it
 	inChunk  uint32 // points in the last chunk
 	total    uint32 // points in all chunks
 	limit    uint32 // of total, where a disordered group is settled
-	newest   uint32 // cell with the highest number
 	disorder bool   // points are not ascending, or a bucket has several
 }
 
@@ -86,7 +86,7 @@ type pointChunk struct {
 }
 
 // A cell is what is kept of one group for the stretch of one cell. The cells of a group are
-// a list, the newest first.
+// a list by falling numbers.
 type cell struct {
 	newest, oldest int64 // times of events
 	ingested       int64 // newest event.ingested
@@ -251,7 +251,9 @@ func (t *Table) add(g *group, r *record, ip6 []byte, full bool) bool {
 		if full && p.count > 0 {
 			return false
 		}
-		if p.count > 0 {
+		if p.count == 0 {
+			g.cell = cell{number: t.cfg.Grid.cell(number), oldest: math.MaxInt64}
+		} else {
 			t.flush(g)
 			last := &t.points.at(g.points).points[g.inChunk-1]
 			g.disorder = g.disorder || bucket <= last.bucket
@@ -332,7 +334,16 @@ func (t *Table) settle(g *group) {
 
 // cellOf returns the cell of g with a number, a new one if need be.
 func (t *Table) cellOf(g *group, number uint32) *cell {
-	before := &g.newest
+	if g.cell.number == number {
+		return &g.cell
+	}
+	if g.cell.number < number {
+		id := t.cells.add()
+		*t.cells.at(id) = g.cell
+		g.cell = cell{number: number, next: id, oldest: math.MaxInt64}
+		return &g.cell
+	}
+	before := &g.cell.next
 	for *before != 0 {
 		c := t.cells.at(*before)
 		if c.number == number {
@@ -345,7 +356,7 @@ func (t *Table) cellOf(g *group, number uint32) *cell {
 	}
 	id := t.cells.add() // arenas never move what they hold: before stays valid
 	c := t.cells.at(id)
-	c.number, c.next, c.oldest = number, *before, math.MaxInt64
+	*c = cell{number: number, next: *before, oldest: math.MaxInt64}
 	*before = id
 	return c
 }

@@ -167,12 +167,13 @@ func (w *Window) Key() []byte { return w.view.t.key(&w.group.key) }
 func (w *Window) cells(f func(c *cell)) {
 	v := w.view
 	low, high := v.t.cfg.Grid.cell(v.first), v.t.cfg.Grid.cell(v.last)
-	for id := w.group.newest; id != 0; {
-		c := v.t.cells.at(id)
+	for c := &w.group.cell; ; c = v.t.cells.at(c.next) {
 		if v.t.cfg.Grid.CellBuckets == 0 || c.number > low && c.number <= high || v.first < 0 && c.number <= high {
 			f(c)
 		}
-		id = c.next
+		if c.next == 0 {
+			return
+		}
 	}
 }
 
