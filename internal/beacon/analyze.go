@@ -48,20 +48,15 @@ func NewAnalyzer(p Params) (*Analyzer, error) {
 // Source: docs/beacon-statistics.md, sections 3 to 6.
 func (w *Analyzer) Analyze(s *series.Series, out *Stats) error {
 	*out = Stats{}
-	w.computed = false
-	n := w.p.NumberBucketsInRange
-	if len(s.Counts) != n || len(s.SourceBytes) != n || len(s.DestinationBytes) != n {
-		return fmt.Errorf("%w: got %d counts, %d source bytes and %d destination bytes, want %d of each",
-			ErrLength, len(s.Counts), len(s.SourceBytes), len(s.DestinationBytes), n)
+	a, b, err := w.begin(s)
+	if err != nil {
+		return err
 	}
-
-	a, b := w.fill(s.Counts)
 	out.Interval = b - a
 	out.NonEmptyBuckets = len(w.filled)
-	if !w.p.Enough(out.Interval, out.NonEmptyBuckets) {
+	if out.Enough = w.p.Enough(out.Interval, out.NonEmptyBuckets); !out.Enough {
 		return nil
 	}
-	out.Enough = true
 
 	source := w.bytesTest(s.SourceBytes[a:b])
 	out.SourceBytesBuckets = source.buckets
@@ -97,6 +92,37 @@ func (w *Analyzer) Analyze(s *series.Series, out *Stats) error {
 	}
 	out.IsBeaconing = out.BeaconingScore > 0
 	return nil
+}
+
+// IsBeaconing returns what Analyze would set Stats.IsBeaconing to, for a fraction of the work
+// where that is false, as it is for most groups. Errors are those of Analyze.
+func (w *Analyzer) IsBeaconing(s *series.Series) (bool, error) {
+	a, b, err := w.begin(s)
+	if err != nil || !w.p.Enough(b-a, len(w.filled)) {
+		return false, err
+	}
+	if w.bytesTest(s.SourceBytes[a:b]).low || w.bytesTest(s.DestinationBytes[a:b]).low || w.countTest(s.Counts[a:b]).low {
+		return true, nil
+	}
+	limit := w.p.MinBeaconingCountAutocovariance
+	if limit > 0 && w.reach((b-a)/w.p.MinNumberPeriods) == 0 && !w.covariance.reaches(limit, s.Counts[a:b], w) {
+		return false, nil
+	}
+	r, _ := w.autocovariance(s.Counts[a:b])
+	return r >= limit, nil
+}
+
+// begin checks s and finds its non-empty buckets: the first of them and the one after the
+// last.
+func (w *Analyzer) begin(s *series.Series) (a, b int, err error) {
+	w.computed = false
+	n := w.p.NumberBucketsInRange
+	if len(s.Counts) != n || len(s.SourceBytes) != n || len(s.DestinationBytes) != n {
+		return 0, 0, fmt.Errorf("%w: got %d counts, %d source bytes and %d destination bytes, want %d of each",
+			ErrLength, len(s.Counts), len(s.SourceBytes), len(s.DestinationBytes), n)
+	}
+	a, b = w.fill(s.Counts)
+	return a, b, nil
 }
 
 // Autocovariances returns R(p) of the last group, by period p in buckets (0 and 1 are

@@ -1,6 +1,7 @@
 package beacon
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"testing"
 
@@ -69,6 +70,35 @@ func BenchmarkAnalyze(b *testing.B) {
 			i := 0
 			for b.Loop() {
 				if err := w.Analyze(groups[i%len(groups)], &st); err != nil {
+					b.Fatal(err)
+				}
+				i++
+			}
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "groups/s")
+		})
+	}
+}
+
+// BenchmarkIsBeaconing looks at groups of which hardly any is beaconing.
+func BenchmarkIsBeaconing(b *testing.B) {
+	for _, filled := range []int{7, 20, 50} {
+		b.Run(fmt.Sprintf("filled=%d", filled), func(b *testing.B) {
+			w, err := NewAnalyzer(DefaultParams())
+			if err != nil {
+				b.Fatal(err)
+			}
+			r := rand.New(rand.NewPCG(1, 2))
+			groups := make([]*series.Series, 64)
+			for i := range groups {
+				s := &series.Series{Counts: make([]int64, 360), SourceBytes: make([]float64, 360), DestinationBytes: make([]float64, 360)}
+				for _, t := range r.Perm(360)[:filled] {
+					s.Counts[t], s.SourceBytes[t], s.DestinationBytes[t] = 1, 4000*r.Float64(), 90000*r.Float64()
+				}
+				groups[i] = s
+			}
+			i := 0
+			for b.Loop() {
+				if _, err := w.IsBeaconing(groups[i%len(groups)]); err != nil {
 					b.Fatal(err)
 				}
 				i++

@@ -213,9 +213,19 @@ func (c *covariance) withoutJitter(n, maxPeriod int, origin int64, w *Analyzer) 
 // straight returns the correlation over the windows of period p without shifts. exact tells
 // that it is 1, and not by rounding.
 func (c *covariance) straight(p, n int, origin int64) (r float64, exact bool) {
+	xx, yy, xy := c.straightSums(p, n, origin)
+	root := math.Sqrt(xx * yy)
+	if root == 0 {
+		return 1, true
+	}
+	return xy / root, xy == xx && xx == yy
+}
+
+// straightSums returns what straight is computed from: zeros when there is no window.
+func (c *covariance) straightSums(p, n int, origin int64) (xx, yy, xy float64) {
 	whole := n / p
 	if whole < 2 {
-		return 1, true // no window
+		return 0, 0, 0
 	}
 	size := (whole - 1) * p // elements that are compared
 	from, to := p, (whole-2)*p
@@ -223,7 +233,7 @@ func (c *covariance) straight(p, n int, origin int64) (r float64, exact bool) {
 		to += p // see windowsOf
 	}
 	sx, sy := c.sum[size+p]-c.sum[p], c.sum[size]
-	xx, yy, xy := float64(c.sqr[size+p]-c.sqr[p]), float64(c.sqr[size]), float64(c.lags[p])
+	xx, yy, xy = float64(c.sqr[size+p]-c.sqr[p]), float64(c.sqr[size]), float64(c.lags[p])
 	var s int64
 	if from < to {
 		s = c.sum[to] - c.sum[from]
@@ -232,19 +242,33 @@ func (c *covariance) straight(p, n int, origin int64) (r float64, exact bool) {
 		// What centreOf and product do when the mean is next to origin, as it mostly is.
 		rest := float64(s) / float64(span)
 		last := float64(float64(size)*rest) * rest
-		xx = xx - float64(rest*float64(2*sx)) + last
-		yy = yy - float64(rest*float64(2*sy)) + last
-		xy = xy - float64(rest*float64(sx+sy)) + last
-	} else {
-		w := windowsOf(n, p, 0)
-		m := c.centreOf(&w, size, origin)
-		xx, yy, xy = m.product(xx, float64(2*sx)), m.product(yy, float64(2*sy)), m.product(xy, float64(sx+sy))
+		return xx - float64(rest*float64(2*sx)) + last, yy - float64(rest*float64(2*sy)) + last, xy - float64(rest*float64(sx+sy)) + last
 	}
-	root := math.Sqrt(xx * yy)
-	if root == 0 {
-		return 1, true
+	w := windowsOf(n, p, 0)
+	m := c.centreOf(&w, size, origin)
+	return m.product(xx, float64(2*sx)), m.product(yy, float64(2*sy)), m.product(xy, float64(sx+sy))
+}
+
+// reaches reports whether the correlation of any period may reach limit, above 0, without
+// shifts. R(p) is a mean of correlations: where none reaches the limit, no R(p) does. It is
+// far cheaper than R(p), and false for most groups.
+func (c *covariance) reaches(limit float64, counts []int64, w *Analyzer) bool {
+	n := len(counts)
+	maxPeriod := n / w.p.MinNumberPeriods
+	origin, ok := c.shift(counts)
+	if !ok {
+		return true
 	}
-	return xy / root, xy == xx && xx == yy
+	c.lagSums(n, maxPeriod, origin, w.filled)
+	limit *= 1 - 1e-9 // more than rounding can do
+	square := limit * limit
+	for p := 2; p <= maxPeriod; p++ {
+		xx, yy, xy := c.straightSums(p, n, origin)
+		if product := xx * yy; product <= 0 || xy > 0 && xy*xy >= square*product {
+			return true
+		}
+	}
+	return false
 }
 
 // foldAll takes r into R(p) and into R(d) of all divisors d of p.

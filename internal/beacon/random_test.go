@@ -155,6 +155,10 @@ func randomParams(r *rand.Rand, n int) Params {
 func compare(t *testing.T, w *Analyzer, s *series.Series, p Params) {
 	t.Helper()
 	var got Stats
+	flagged, err := w.IsBeaconing(s)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := w.Analyze(s, &got); err != nil {
 		t.Fatal(err)
 	}
@@ -191,6 +195,7 @@ func compare(t *testing.T, w *Analyzer, s *series.Series, p Params) {
 	pair("counts percentiles", got.CountsPercentiles, want.CountsPercentiles)
 	near("autocovariance", got.Autocovariance, want.Autocovariance, unit)
 	check("period", got.MaxAutocovariancePeriod, want.MaxAutocovariancePeriod, got.MaxAutocovariancePeriod == want.MaxAutocovariancePeriod)
+	check("IsBeaconing", flagged, want.IsBeaconing, flagged == want.IsBeaconing)
 	check("tests and score", got, want, got.IsBeaconing == want.IsBeaconing && got.BeaconingScore == want.BeaconingScore &&
 		got.LowSourceBytesVariation == want.LowSourceBytesVariation && got.LowDestinationBytesVariation == want.LowDestinationBytesVariation &&
 		got.LowCountVariation == want.LowCountVariation && got.Periodic == want.Periodic)

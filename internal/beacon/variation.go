@@ -125,6 +125,10 @@ func (w *Analyzer) band(values []float64) (band [2]float64) {
 		s := grow(&w.scratch, len(values))
 		copy(s, values)
 		lower, upper := rank(w.p.TruncateAt[0], len(s)), rank(w.p.TruncateAt[1], len(s))
+		if len(s) <= fewValues {
+			sortFew(s)
+			return [2]float64{s[lower], s[upper]}
+		}
 		hi := selectRank(s, upper)
 		// What stands before the upper bound is not larger than it now.
 		return [2]float64{selectRank(s[:upper+1], lower), hi}
@@ -217,8 +221,26 @@ func selectRank(s []float64, k int) float64 {
 			return s[k]
 		}
 	}
-	slices.Sort(s[first : last+1])
+	if last-first < fewValues {
+		sortFew(s[first : last+1])
+	} else {
+		slices.Sort(s[first : last+1])
+	}
 	return s[k]
+}
+
+// fewValues is up to how many values sortFew beats other ways to order them.
+const fewValues = 32
+
+// sortFew sorts s by insertion. The elements are no NaN.
+func sortFew(s []float64) {
+	for i := 1; i < len(s); i++ {
+		x, k := s[i], i
+		for ; k > 0 && s[k-1] > x; k-- {
+			s[k] = s[k-1]
+		}
+		s[k] = x
+	}
 }
 
 func median(a, b, c float64) float64 {

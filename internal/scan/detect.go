@@ -131,14 +131,20 @@ func (d *detection) window(ctx context.Context, end int64, emit func(*finding.Re
 func (d *detection) view(w *worker, v *series.View, end int64) (err error) {
 	p := &d.plan.params
 	v.Each(end, func(win *series.Window) {
-		if err != nil || !d.o.All && !p.Enough(win.Interval, win.NonEmptyBuckets) {
+		if err != nil {
 			return
+		}
+		if !d.o.All {
+			if !p.Enough(win.Interval, win.NonEmptyBuckets) {
+				return
+			}
+			var found bool
+			if found, err = w.analyzer.IsBeaconing(&win.Series); !found {
+				return
+			}
 		}
 		var stats beacon.Stats
 		if err = w.analyzer.Analyze(&win.Series, &stats); err != nil {
-			return
-		}
-		if !d.o.All && !stats.IsBeaconing {
 			return
 		}
 		r := &finding.Result{RunEnd: end, Group: d.keys.group(win.Key()), Events: win.Events, Stats: stats, Details: readDetails(d.details.Text(win.Details()))}

@@ -61,6 +61,7 @@ type group struct {
 	points   uint32 // last chunk before Seal, first chunk after it
 	inChunk  uint32 // points in the last chunk
 	total    uint32 // points in all chunks
+	last     uint32 // bucket of the last point in them
 	limit    uint32 // of total, where a disordered group is settled
 	disorder bool   // points are not ascending, or a bucket has several
 }
@@ -255,8 +256,7 @@ func (t *Table) add(g *group, r *record, ip6 []byte, full bool) bool {
 			g.cell = cell{number: t.cfg.Grid.cell(number), oldest: math.MaxInt64}
 		} else {
 			t.flush(g)
-			last := &t.points.at(g.points).points[g.inChunk-1]
-			g.disorder = g.disorder || bucket <= last.bucket
+			g.disorder = g.disorder || bucket <= g.last
 		}
 		g.open = point{bucket: bucket}
 	}
@@ -291,6 +291,7 @@ func (t *Table) flush(g *group) {
 		g.points, g.inChunk = id, 0
 	}
 	t.points.at(g.points).points[g.inChunk] = g.open
+	g.last = g.open.bucket
 	g.inChunk++
 	g.total++
 	if g.total >= g.limit && g.disorder {
