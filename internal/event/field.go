@@ -3,6 +3,7 @@ package event
 import (
 	"encoding/binary"
 	"fmt"
+	"hash/maphash"
 	"math/bits"
 	"net/netip"
 	"strconv"
@@ -259,6 +260,41 @@ func (e *Event) AppendKey(dst []byte, f Field) []byte {
 		return append(dst, byte(e.Bool(f)))
 	}
 	return binary.BigEndian.AppendUint64(dst, uint64(e.Count(f)))
+}
+
+// Hash returns a hash of what AppendKey appends for f, mixed with h; ok is false when e has no
+// value in f. It is different in each run of a program, so that nobody can make events whose
+// hashes collide.
+func (e *Event) Hash(h uint64, f Field) (hash uint64, ok bool) {
+	switch f.Kind() {
+	case KindText:
+		s := *e.Text(f)
+		return mix(h, maphash.String(seed, s)), s != ""
+	case KindIP:
+		a := e.IP(f)
+		if a.Is4() {
+			b := a.As4()
+			return mix(h, uint64(binary.LittleEndian.Uint32(b[:]))), true
+		}
+		b := a.As16()
+		return mix(mix(h, binary.LittleEndian.Uint64(b[:])), binary.LittleEndian.Uint64(b[8:])), a.IsValid()
+	case KindBool:
+		b := e.Bool(f)
+		return mix(h, uint64(b)), b != Unknown
+	}
+	n := e.Count(f)
+	return mix(h, uint64(n)), n != 0
+}
+
+var (
+	seed  = maphash.MakeSeed()
+	salts = [2]uint64{maphash.String(seed, "0"), maphash.String(seed, "1")}
+)
+
+// mix mixes x into h by a multiplication of which both halves count.
+func mix(h, x uint64) uint64 {
+	high, low := bits.Mul64(h^salts[0], x^salts[1])
+	return high ^ low
 }
 
 // ReadKey reads what AppendKey wrote for f at the start of key and returns the value as

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/maphash"
 	"slices"
 	"strings"
 	"sync"
@@ -52,7 +51,6 @@ type gathering struct {
 	o       *Options
 	plan    plan
 	keys    keys
-	seed    maphash.Seed
 	shards  []*shard
 	details *series.Dictionary
 	kept    []bool // by outcome of the filter
@@ -66,7 +64,7 @@ type gathering struct {
 }
 
 func newGathering(o *Options, p plan, k keys, s *Summary) *gathering {
-	g := &gathering{o: o, plan: p, keys: k, seed: maphash.MakeSeed(), summary: s, done: map[int64]*outcome{}, details: series.NewDictionary(detailsBytes)}
+	g := &gathering{o: o, plan: p, keys: k, summary: s, done: map[int64]*outcome{}, details: series.NewDictionary(detailsBytes)}
 	g.advanced.L = &g.mu
 	for _, outcome := range o.Filter.Outcomes() {
 		g.kept = append(g.kept, outcome.Kept)
@@ -481,23 +479,25 @@ func (d *decoding) Event(e *event.Event) {
 		d.outsideRuns++
 		return
 	}
-	key, missing, ok := d.g.keys.append(d.key[:0], e)
-	d.key = key
+	list, hash, missing, ok := d.g.keys.of(e)
 	if !ok {
 		d.noGroup[missing.String()]++
 		return
 	}
-	if only := d.g.o.Only; only != nil && !d.g.keys.is(key, only) {
-		return
+	if only := d.g.o.Only; only != nil {
+		if d.key = d.g.keys.append(d.key[:0], e, list); !d.g.keys.is(d.key, only) {
+			return
+		}
 	}
 	d.first, d.last = min(d.first, e.TimeNanos), max(d.last, e.TimeNanos)
-	hash := maphash.Bytes(d.g.seed, key)
 	i := hash % shardCount
-	if d.batches[i] == nil {
-		d.batches[i] = d.g.shards[i].batch()
+	b := d.batches[i]
+	if b == nil {
+		b = d.g.shards[i].batch()
+		d.batches[i] = b
 	}
-	d.batches[i].Add(&series.Observation{
-		Key: key, Hash: hash, TimeNanos: e.TimeNanos, IngestedNanos: e.IngestedNanos,
+	b.Add(d.g.keys.append(b.Key(), e, list), &series.Observation{
+		Hash: hash, TimeNanos: e.TimeNanos, IngestedNanos: e.IngestedNanos,
 		SourceBytes: e.SourceBytes, DestinationBytes: e.DestinationBytes, DestinationIP: e.DestinationIP, Details: d.detailsOf(e),
 	})
 }

@@ -25,23 +25,31 @@ func (k keys) fields() event.FieldSet {
 	return event.SetOf(slices.Concat(k.by...)...)
 }
 
-// append appends the key of e's group. When e has none it names the field that is missing.
-func (k keys) append(dst []byte, e *event.Event) (key []byte, missing event.Field, ok bool) {
+// of returns which list of fields makes the key of e, and a hash of the key. When e lacks a
+// field of every list, it names one that is missing in the last.
+func (k keys) of(e *event.Event) (list int, hash uint64, missing event.Field, ok bool) {
 next:
 	for i, fields := range k.by {
+		hash = uint64(i)
 		for _, f := range fields {
-			if !e.Has(f) {
+			var has bool
+			if hash, has = e.Hash(hash, f); !has {
 				missing = f
 				continue next
 			}
 		}
-		dst = append(dst, byte(i))
-		for _, f := range fields {
-			dst = e.AppendKey(dst, f)
-		}
-		return dst, 0, true
+		return i, hash, 0, true
 	}
-	return dst, missing, false
+	return 0, 0, missing, false
+}
+
+// append appends the key of e, which is made by a list of fields.
+func (k keys) append(dst []byte, e *event.Event, list int) []byte {
+	dst = append(dst, byte(list))
+	for _, f := range k.by[list] {
+		dst = e.AppendKey(dst, f)
+	}
+	return dst
 }
 
 // group returns the group of a key.

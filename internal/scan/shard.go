@@ -9,11 +9,11 @@ import (
 // shardCount is the number of tables; each group is in one of them, by its hash. With many,
 // the part of a table that a batch touches stays in the processor's caches, and several
 // goroutines find one to work on.
-const shardCount = 128
+const shardCount = 64
 
 // applyAt is how many observations a shard lets gather before they are applied: enough for
 // most groups to come more than once while their memory is at hand.
-const applyAt = 4096
+const applyAt = 2048
 
 // A shard gives batches to its table in the order of the blocks that they come from.
 type shard struct {

@@ -3,12 +3,12 @@ package series
 import (
 	"encoding/binary"
 	"net/netip"
+	"slices"
 )
 
 // An Observation is what a Table keeps of one event.
 type Observation struct {
-	Key              []byte // identity of the group
-	Hash             uint64 // of Key, by a function that spreads well
+	Hash             uint64 // of the group's key, by a function that spreads well
 	TimeNanos        int64  // between MinNanos and MaxNanos
 	IngestedNanos    int64  // 0 when missing
 	SourceBytes      int64
@@ -40,21 +40,34 @@ func (b *Batch) Len() int { return len(b.records) }
 // Reset empties b and keeps its memory.
 func (b *Batch) Reset() { b.records, b.bytes = b.records[:0], b.bytes[:0] }
 
-// Add appends a copy of o.
-func (b *Batch) Add(o *Observation) {
-	r := record{
-		time: o.TimeNanos, ingested: o.IngestedNanos, source: o.SourceBytes, dest: o.DestinationBytes,
-		hash: o.Hash, at: uint32(len(b.bytes)), key: uint32(len(o.Key)), details: o.Details,
+// Key returns a slice to append a key to, for Add.
+func (b *Batch) Key() []byte { return b.bytes }
+
+// Add adds an observation of the group whose key has been appended to what Key returned.
+func (b *Batch) Add(key []byte, o *Observation) {
+	at := len(b.bytes)
+	b.bytes = key
+	if len(b.records) == cap(b.records) {
+		b.records = slices.Grow(b.records, 1)
 	}
-	b.bytes = append(b.bytes, o.Key...)
-	switch ip := o.DestinationIP; {
-	case ip.Is4():
-		a := ip.As4()
+	b.records = b.records[:len(b.records)+1]
+	// Field by field: a record made elsewhere and copied here would be read before it is
+	// written back to the cache, which stalls.
+	r := &b.records[len(b.records)-1]
+	r.time, r.ingested = o.TimeNanos, o.IngestedNanos
+	r.source, r.dest = o.SourceBytes, o.DestinationBytes
+	r.hash = o.Hash
+	r.at, r.key = uint32(at), uint32(len(key)-at)
+	r.details = o.Details
+	switch {
+	case o.DestinationIP.Is4():
+		a := o.DestinationIP.As4()
 		r.ip, r.family = binary.BigEndian.Uint32(a[:]), 4
-	case ip.IsValid():
-		a := ip.As16()
+	case o.DestinationIP.IsValid():
+		a := o.DestinationIP.As16()
 		b.bytes = append(b.bytes, a[:]...)
 		r.family = 6
+	default:
+		r.family = 0
 	}
-	b.records = append(b.records, r)
 }

@@ -58,8 +58,9 @@ type group struct {
 	open     point
 	key      key
 	cell     cell   // the one with the highest number
-	points   uint32 // last chunk before Seal, first chunk after it
-	inChunk  uint32 // points in the last chunk
+	first    uint32 // chunk with the oldest points
+	newest   uint32 // chunk with the newest points
+	inChunk  uint32 // points in the newest chunk
 	total    uint32 // points in all chunks
 	last     uint32 // bucket of the last point in them
 	limit    uint32 // of total, where a disordered group is settled
@@ -83,7 +84,7 @@ const chunkPoints = 6
 
 type pointChunk struct {
 	points [chunkPoints]point
-	next   uint32 // the chunk before this one; after Seal, the chunk behind it
+	next   uint32 // the chunk behind this one
 }
 
 // A cell is what is kept of one group for the stretch of one cell. The cells of a group are
@@ -285,12 +286,16 @@ func (t *Table) add(g *group, r *record, ip6 []byte, full bool) bool {
 
 // flush moves the open point of g into its chunks. The caller sets the next one.
 func (t *Table) flush(g *group) {
-	if g.points == 0 || g.inChunk == chunkPoints {
+	if g.newest == 0 || g.inChunk == chunkPoints {
 		id := t.points.add()
-		t.points.at(id).next = g.points
-		g.points, g.inChunk = id, 0
+		if g.newest == 0 {
+			g.first = id
+		} else {
+			t.points.at(g.newest).next = id
+		}
+		g.newest, g.inChunk = id, 0
 	}
-	t.points.at(g.points).points[g.inChunk] = g.open
+	t.points.at(g.newest).points[g.inChunk] = g.open
 	g.last = g.open.bucket
 	g.inChunk++
 	g.total++
@@ -307,11 +312,13 @@ const settleAt = 64
 // memory of a group whose events come in disorder stays within twice its buckets.
 func (t *Table) settle(g *group) {
 	t.sorted = t.sorted[:0]
-	n := g.inChunk
-	for id := g.points; id != 0; {
+	for id := g.first; id != 0; {
 		chunk := t.points.at(id)
+		n := uint32(chunkPoints)
+		if id == g.newest {
+			n = g.inChunk
+		}
 		t.sorted = append(t.sorted, chunk.points[:n]...)
-		n = chunkPoints
 		t.points.free = append(t.points.free, id)
 		id = chunk.next
 	}
@@ -327,7 +334,7 @@ func (t *Table) settle(g *group) {
 			merged = append(merged, p)
 		}
 	}
-	g.points, g.inChunk, g.total, g.disorder = 0, 0, 0, false
+	g.first, g.newest, g.inChunk, g.total, g.disorder = 0, 0, 0, 0, false
 	for _, g.open = range merged {
 		t.flush(g)
 	}
@@ -459,13 +466,6 @@ func (t *Table) Seal() {
 		if g.disorder {
 			t.settle(g)
 		}
-		// A view goes from the oldest point to the newest.
-		var behind uint32
-		for id := g.points; id != 0; {
-			chunk := t.points.at(id)
-			id, behind, chunk.next = chunk.next, id, behind
-		}
-		g.points = behind
 	}
 	t.sorted = nil
 }

@@ -21,11 +21,19 @@ var (
 	dictionary = NewDictionary(1 << 20)
 )
 
-func observe(group string, second float64, source, dest int64, ip, details string) Observation {
-	o := Observation{
-		Key: []byte(group), Hash: maphash.String(seed, group), TimeNanos: int64(second * 1e9),
+// An observed event and the key of its group.
+type observed struct {
+	key string
+	Observation
+}
+
+func (o *observed) addTo(b *Batch) { b.Add(append(b.Key(), o.key...), &o.Observation) }
+
+func observe(group string, second float64, source, dest int64, ip, details string) observed {
+	o := observed{group, Observation{
+		Hash: maphash.String(seed, group), TimeNanos: int64(second * 1e9),
 		SourceBytes: source, DestinationBytes: dest, Details: dictionary.Number([]byte(details)),
-	}
+	}}
 	if ip != "" {
 		o.DestinationIP = netip.MustParseAddr(ip)
 	}
@@ -62,7 +70,7 @@ func windowAt(t *Table, n int, length, end int64, k int) map[string]shown {
 }
 
 // plain answers what a window should, straight from the events.
-func plain(events []Observation, n int, length, end int64, k int) map[string]shown {
+func plain(events []observed, n int, length, end int64, k int) map[string]shown {
 	out := map[string]shown{}
 	ips := map[string]map[netip.Addr]int64{}
 	for _, o := range events {
@@ -70,7 +78,7 @@ func plain(events []Observation, n int, length, end int64, k int) map[string]sho
 		if b < 0 || b >= int64(n) {
 			continue
 		}
-		key := string(o.Key)
+		key := o.key
 		s, ok := out[key]
 		if !ok {
 			s = shown{Key: key, Counts: make([]int64, n), Source: make([]float64, n), Dest: make([]float64, n), Oldest: math.MaxInt64}
@@ -117,11 +125,11 @@ func plain(events []Observation, n int, length, end int64, k int) map[string]sho
 
 var same = []gocmp.Option{cmpopts.EquateEmpty(), gocmp.Comparer(func(a, b netip.Addr) bool { return a == b }), cmpopts.EquateApprox(1e-12, 0)}
 
-func build(cfg Config, events []Observation) *Table {
+func build(cfg Config, events []observed) *Table {
 	t := NewTable(cfg)
 	var b Batch
 	for i := range events {
-		b.Add(&events[i])
+		events[i].addTo(&b)
 		if b.Len() == 97 {
 			t.Apply(&b)
 			b.Reset()
@@ -150,7 +158,7 @@ func TestWindowsAgreeWithThePlainSums(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(7, 7))
-			var events []Observation
+			var events []observed
 			for range 4000 {
 				o := observe(fmt.Sprint("g", rng.IntN(12)), float64(100000+rng.IntN(12000))+float64(rng.IntN(4))/4, int64(rng.IntN(900)), int64(rng.IntN(9000)), fmt.Sprint("203.0.113.", rng.IntN(5)), fmt.Sprint("d", rng.IntN(3)))
 				if rng.IntN(9) == 0 {
@@ -163,7 +171,7 @@ func TestWindowsAgreeWithThePlainSums(t *testing.T) {
 				events = append(events, o)
 			}
 			if !tt.disorder {
-				slices.SortStableFunc(events, func(a, b Observation) int { return cmp.Compare(a.TimeNanos, b.TimeNanos) })
+				slices.SortStableFunc(events, func(a, b observed) int { return cmp.Compare(a.TimeNanos, b.TimeNanos) })
 			}
 			bucket := gcd(tt.length, tt.every)
 			window := int64(tt.n) * tt.length
@@ -202,7 +210,7 @@ func gcd(a, b int64) int64 {
 
 func TestBucketEdges(t *testing.T) {
 	const end = 1767247200 // 2026-01-01T06:00:00Z
-	events := []Observation{
+	events := []observed{
 		observe("at end", end, 1, 1, "", ""),
 		observe("half a second after end", end+0.5, 1, 1, "", ""),
 		observe("a second after end", end+1, 1, 1, "", ""),
@@ -224,7 +232,7 @@ func TestBucketEdges(t *testing.T) {
 }
 
 func TestIdleSkipsTheGapsBetweenEvents(t *testing.T) {
-	v := build(Config{Grid: Grid{BucketSeconds: 60, CellBuckets: 60}, SummaryEntries: 2}, []Observation{
+	v := build(Config{Grid: Grid{BucketSeconds: 60, CellBuckets: 60}, SummaryEntries: 2}, []observed{
 		observe("a", 1000, 0, 0, "", ""), observe("b", 1e9, 0, 0, "", ""), observe("a", 2e9, 0, 0, "", ""),
 	}).View(60, 60)
 	var ends []int64
@@ -248,7 +256,7 @@ func TestIdleSkipsTheGapsBetweenEvents(t *testing.T) {
 }
 
 func TestSpaceSaving(t *testing.T) {
-	var events []Observation
+	var events []observed
 	add := func(ip string, n int) {
 		for range n {
 			events = append(events, observe("g", 30, 0, 0, ip, ""))
@@ -276,7 +284,7 @@ func TestDisorderDoesNotCostMemory(t *testing.T) {
 	for range 200_000 {
 		o := observe("g", float64(60*rng.IntN(360)+30), 1, 1, "203.0.113.9", "")
 		b.Reset()
-		b.Add(&o)
+		o.addTo(&b)
 		table.Apply(&b)
 	}
 	if n := int(table.points.used) * chunkPoints; n > 1000 {
@@ -293,7 +301,7 @@ func TestBoundDropsAndCounts(t *testing.T) {
 	var b Batch
 	for i := range 20_000 {
 		o := observe(fmt.Sprint("group ", i), 30, 1, 1, "203.0.113.9", "")
-		b.Add(&o)
+		o.addTo(&b)
 		if b.Len() == 100 {
 			table.Apply(&b)
 			b.Reset()
@@ -322,8 +330,8 @@ func TestMemoryOfManyGroups(t *testing.T) {
 		for e := range tt.events {
 			for g := range groups {
 				binary.LittleEndian.PutUint64(key, uint64(g))
-				b.Add(&Observation{
-					Key: key, Hash: maphash.Bytes(seed, key), TimeNanos: int64(e*21600/tt.events+rng.IntN(60)) * 1e9, SourceBytes: 1,
+				b.Add(append(b.Key(), key...), &Observation{
+					Hash: maphash.Bytes(seed, key), TimeNanos: int64(e*21600/tt.events+rng.IntN(60)) * 1e9, SourceBytes: 1,
 					DestinationIP: netip.AddrFrom4([4]byte{93, byte(rng.IntN(4)), 1, 1}),
 				})
 			}
@@ -373,7 +381,7 @@ func BenchmarkApply(b *testing.B) {
 				binary.LittleEndian.PutUint64(key, uint64(f*f*float64(groups)))
 				h := maphash.Bytes(seed, key)
 				s := h % tables
-				batches[s].Add(&Observation{Key: key, Hash: h, TimeNanos: int64(n) * 1000 * 50, SourceBytes: 1, DestinationIP: netip.AddrFrom4([4]byte{93, byte(rng.IntN(4)), 1, 1})})
+				batches[s].Add(append(batches[s].Key(), key...), &Observation{Hash: h, TimeNanos: int64(n) * 1000 * 50, SourceBytes: 1, DestinationIP: netip.AddrFrom4([4]byte{93, byte(rng.IntN(4)), 1, 1})})
 				if batches[s].Len() == 2048 {
 					ts[s].Apply(&batches[s])
 					batches[s].Reset()

@@ -63,8 +63,8 @@ func (t *Table) View(n int, length int64) *View {
 	v.window.view = v
 	for id := uint32(1); id <= t.groups.used; id++ {
 		g := t.groups.at(id)
-		v.cursors[id] = cursor{chunk: g.points, left: g.total}
-		v.asleep.push(wake{t.points.at(g.points).points[0].bucket, id})
+		v.cursors[id] = cursor{chunk: g.first, left: g.total}
+		v.asleep.push(wake{t.points.at(g.first).points[0].bucket, id})
 	}
 	return v
 }
