@@ -134,7 +134,6 @@ func (s *Scanner) Scan(line []byte) ([]Value, error) {
 	s.values, s.scratch = s.values[:0], s.scratch[:0]
 	line = trim(line)
 	if s.match(line) {
-		s.layout.count(line)
 		return s.values, nil
 	}
 	s.values, s.scratch = s.values[:0], s.scratch[:0]

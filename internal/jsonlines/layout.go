@@ -70,7 +70,7 @@ func newLayout() layout {
 // match follows line through the layout and gathers its wanted values. It reports whether
 // the line could be followed to the end.
 func (s *Scanner) match(line []byte) bool {
-	nodes := s.layout.nodes
+	nodes, helped := s.layout.nodes, false
 	at, i := startNode, 0
 	for {
 		edges := nodes[at].edges
@@ -86,8 +86,9 @@ func (s *Scanner) match(line []byte) bool {
 		}
 		i += len(edges[k].text)
 		at = edges[k].to
-		if values := edges[k].values; values != nil {
-			s.values = append(s.values, values...)
+		if edges[k].shortcut {
+			s.values = append(s.values, edges[k].values...)
+			helped = true
 		}
 		if k > 0 && !strings.HasPrefix(edges[k-1].text, edges[k].text) { // what came now is likely to come next time
 			edges[k-1], edges[k] = edges[k], edges[k-1]
@@ -95,7 +96,11 @@ func (s *Scanner) match(line []byte) bool {
 		n := &nodes[at]
 		switch {
 		case at == endNode:
-			return i == len(line)
+			if i == len(line) {
+				s.layout.count(line, helped)
+				return true
+			}
+			return false
 		case n.quoted:
 			length := bytes.IndexByte(line[i:], '"')
 			if length < 0 {

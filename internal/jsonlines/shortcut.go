@@ -9,6 +9,8 @@ import (
 type shortcuts struct {
 	documents int // that were followed so far
 	next      int // when the next ones are looked at
+	since     int // documents when this was last decided
+	helped    int // documents since then that took a shortcut
 	samples   [][]byte
 }
 
@@ -17,19 +19,26 @@ const (
 	sampleSize  = 32 // documents that are looked at
 )
 
-// count counts a document that was followed to its end, and remakes the shortcuts when it
-// is time.
-func (l *layout) count(line []byte) {
+// count counts a document that was followed to its end, by a shortcut or not. When it is
+// time, and those there are do not help most documents, it remakes the shortcuts.
+func (l *layout) count(line []byte, helped bool) {
 	c := &l.shortcuts
 	c.documents++
+	if helped {
+		c.helped++
+	}
 	if c.documents < max(c.next, firstSample) || l.full {
+		return
+	}
+	if len(c.samples) == 0 && 4*c.helped >= 3*(c.documents-c.since) {
+		c.since, c.helped, c.next = c.documents, 0, 4*c.documents
 		return
 	}
 	c.samples = append(c.samples, bytes.Clone(line))
 	if len(c.samples) == sampleSize {
 		l.shorten()
 		c.samples = nil
-		c.next = 4 * c.documents
+		c.since, c.helped, c.next = c.documents, 0, 4*c.documents
 	}
 }
 
