@@ -475,7 +475,7 @@ func (d *decoding) Event(e *event.Event) {
 	if !d.g.kept[outcome] {
 		return
 	}
-	if !d.g.plan.holds(d.g.plan.grid.Bucket(e.TimeNanos)) {
+	if !d.g.plan.holds(e.TimeNanos) {
 		d.outsideRuns++
 		return
 	}

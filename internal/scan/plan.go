@@ -63,11 +63,12 @@ func (p plan) at(second int64) int64 {
 	return (second + p.runs.Every - 1) / p.runs.Every * p.runs.Every
 }
 
-// holds reports whether a run can see an event in the stored bucket b.
-func (p plan) holds(b int64) bool {
+// holds reports whether a run can see an event at a time.
+func (p *plan) holds(nanos int64) bool {
 	if p.runs.Mode != At {
 		return true
 	}
+	b := p.grid.Bucket(nanos)
 	last := p.grid.Bucket(p.runs.End * 1e9)
 	return b <= last && b > last-int64(p.params.NumberBucketsInRange)
 }

@@ -1,6 +1,9 @@
 package series
 
-import "math"
+import (
+	"math"
+	"math/bits"
+)
 
 // A Grid divides time, from 1970 on, into stored buckets and these into cells. Sums are kept
 // per bucket; what cannot be kept so finely is kept per cell: the newest event, the
@@ -40,4 +43,19 @@ func (g Grid) cell(bucket int64) uint32 {
 		return 0
 	}
 	return uint32((bucket + g.CellBuckets - 1) / g.CellBuckets)
+}
+
+// A divisor divides numbers below 2^32 by a multiplication.
+type divisor uint64
+
+// newDivisor returns the divisor for n, from 1 to 2^32.
+func newDivisor(n int64) divisor { return divisor(math.MaxUint64/uint64(n) + 1) }
+
+// of returns x/n. For n = 1 the factor, 2^64, has no room in 64 bits and is 0.
+func (d divisor) of(x uint64) uint64 {
+	if d == 0 {
+		return x
+	}
+	q, _ := bits.Mul64(x, uint64(d))
+	return q
 }

@@ -41,6 +41,8 @@ type Table struct {
 	ip6   [][16]byte // IPv6 addresses by their number in ipEntry
 	ip6Of map[[16]byte]uint32
 
+	perBucket, perCell divisor // for Grid.Bucket and Grid.cell
+
 	found   []uint32 // scratch of Apply: groups of the records, 0 for unknown ones
 	sorted  []point  // scratch of settle
 	dropped int64
@@ -130,9 +132,11 @@ type timeChunk struct {
 // NewTable returns an empty table.
 func NewTable(cfg Config) *Table {
 	return &Table{
-		cfg:   cfg,
-		slots: make([]slot, 64),
-		ip6Of: map[[16]byte]uint32{},
+		cfg:       cfg,
+		perBucket: newDivisor(cfg.Grid.BucketSeconds),
+		perCell:   newDivisor(max(1, cfg.Grid.CellBuckets)),
+		slots:     make([]slot, 64),
+		ip6Of:     map[[16]byte]uint32{},
 	}
 }
 
@@ -247,14 +251,13 @@ func (t *Table) place(s slot) {
 // add adds one event to its group; ip6 begins with its IPv6
 // address, when it has one. With full it reports false instead of taking memory for a new bucket.
 func (t *Table) add(g *group, r *record, ip6 []byte, full bool) bool {
-	number := t.cfg.Grid.Bucket(r.time)
-	bucket := uint32(number)
+	bucket := t.bucket(r.time)
 	if p := &g.open; p.bucket != bucket || p.count == 0 || p.count == 1<<32-1 {
 		if full && p.count > 0 {
 			return false
 		}
 		if p.count == 0 {
-			g.cell = cell{number: t.cfg.Grid.cell(number), oldest: math.MaxInt64}
+			g.cell = cell{number: t.cell(bucket), oldest: math.MaxInt64}
 		} else {
 			t.flush(g)
 			g.disorder = g.disorder || bucket <= g.last
@@ -265,7 +268,7 @@ func (t *Table) add(g *group, r *record, ip6 []byte, full bool) bool {
 	g.open.source += r.source
 	g.open.dest += r.dest
 
-	c := t.cellOf(g, t.cfg.Grid.cell(number))
+	c := t.cellOf(g, t.cell(bucket))
 	c.oldest = min(c.oldest, r.time)
 	c.ingested = max(c.ingested, r.ingested)
 	if r.time >= c.newest { // of two at the same time the later in the input is the newest
@@ -282,6 +285,21 @@ func (t *Table) add(g *group, r *record, ip6 []byte, full bool) bool {
 		t.keepTime(c, r.time)
 	}
 	return true
+}
+
+// bucket is Grid.Bucket without a division.
+func (t *Table) bucket(nanos int64) uint32 {
+	g := &t.cfg.Grid
+	return uint32(t.perBucket.of(uint64(nanos/1e9 - g.OffsetSeconds + g.BucketSeconds - 1)))
+}
+
+// cell is Grid.cell without a division.
+func (t *Table) cell(bucket uint32) uint32 {
+	g := &t.cfg.Grid
+	if g.CellBuckets == 0 {
+		return 0
+	}
+	return uint32(t.perCell.of(uint64(bucket) + uint64(g.CellBuckets) - 1))
 }
 
 // flush moves the open point of g into its chunks. The caller sets the next one.

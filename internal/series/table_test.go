@@ -350,6 +350,19 @@ func TestMemoryOfManyGroups(t *testing.T) {
 	}
 }
 
+func TestDivisor(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 6))
+	for range 200_000 {
+		n := 1 + rng.Int64N(1<<rng.IntN(33))
+		x := rng.Uint64N(1 << (1 + rng.IntN(32)))
+		for _, x := range []uint64{x, x / uint64(n) * uint64(n), max(1, x/uint64(n)*uint64(n)) - 1} {
+			if got := newDivisor(n).of(x); got != x/uint64(n) {
+				t.Fatalf("%d/%d: got %d, want %d", x, n, got, x/uint64(n))
+			}
+		}
+	}
+}
+
 func TestDictionaryIsBounded(t *testing.T) {
 	d := NewDictionary(1000)
 	first := d.Number([]byte("first"))

@@ -132,7 +132,10 @@ func (v *View) fill(id uint32) {
 		if int64(p.bucket) > v.last {
 			break
 		}
-		b := int((v.last - int64(p.bucket)) / v.ratio)
+		b := int(v.last - int64(p.bucket))
+		if v.ratio != 1 {
+			b /= int(v.ratio)
+		}
 		if w.Counts[b] == 0 {
 			v.touched = append(v.touched, b)
 			oldest = max(oldest, b)
