@@ -44,6 +44,7 @@ type Table struct {
 	perBucket, perCell divisor // for Grid.Bucket and Grid.cell
 
 	found   []uint32 // scratch of Apply: groups of the records, 0 for unknown ones
+	touched uint32   // keeps the compiler from leaving out a read that is made for the cache
 	sorted  []point  // scratch of settle
 	dropped int64
 	sealed  bool
@@ -157,11 +158,24 @@ func (t *Table) Apply(b *Batch) {
 	if t.sealed {
 		panic("series: Apply after Seal") // a mistake of the program, not of its input
 	}
-	// Looking all groups up first lets the processor wait for many of them at once.
+	// Each of these loops waits for memory that the one before it has found out the place of.
+	// The turns of a loop do not depend on each other, so that the processor waits for many
+	// at a time.
 	t.found = t.found[:0]
 	for i := range b.records {
+		t.found = append(t.found, t.candidate(uint32(b.records[i].hash>>32)))
+	}
+	for i, id := range t.found {
+		if id == 0 {
+			continue
+		}
 		r := &b.records[i]
-		t.found = append(t.found, t.lookup(r, b.bytes[r.at:r.at+r.key]))
+		g, key := t.groups.at(id), b.bytes[r.at:r.at+r.key]
+		if !t.is(&g.key, key) {
+			t.found[i] = t.lookup(r, key)
+		} else if g.newest != 0 { // the next point will go there
+			t.touched += t.points.at(g.newest).points[min(g.inChunk, chunkPoints-1)].bucket
+		}
 	}
 	full := t.cfg.MaxBytes > 0 && t.Bytes() >= t.cfg.MaxBytes
 	for i, id := range t.found {
@@ -182,6 +196,17 @@ func (t *Table) Apply(b *Batch) {
 	}
 }
 
+// candidate returns the first group with a tag, 0 when there is none.
+func (t *Table) candidate(tag uint32) uint32 {
+	mask := uint32(len(t.slots) - 1)
+	for i := tag & mask; ; i = (i + 1) & mask {
+		if s := t.slots[i]; s.group == 0 || s.tag == tag {
+			return s.group
+		}
+	}
+}
+
+// lookup returns the group of a key, 0 when there is none.
 func (t *Table) lookup(r *record, key []byte) uint32 {
 	tag := uint32(r.hash >> 32)
 	mask := uint32(len(t.slots) - 1)
