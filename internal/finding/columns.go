@@ -30,9 +30,12 @@ func Columns(fields []event.Field) []Column {
 		}},
 		{Name: "@timestamp", Label: "last seen", value: func(dst []byte, r *Result) []byte { return appendTime(dst, r.LastNanos) }},
 	}
-	for i, f := range fields {
+	for _, f := range fields {
 		cols = append(cols, Column{Name: f.String(), Label: Label(f), Text: f.Kind() == event.KindText, value: func(dst []byte, r *Result) []byte {
-			return append(dst, r.Group.Values[i]...)
+			if i := slices.Index(r.Group.Fields, f); i >= 0 { // else it was grouped by other fields
+				dst = append(dst, r.Group.Values[i]...)
+			}
+			return dst
 		}})
 	}
 

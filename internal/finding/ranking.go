@@ -3,7 +3,9 @@ package finding
 import (
 	"cmp"
 	"slices"
+	"strings"
 
+	"fresnel/internal/event"
 	"fresnel/internal/human"
 )
 
@@ -37,7 +39,7 @@ type Ranking struct {
 
 // A Ranked is one group of a Ranking.
 type Ranked struct {
-	Result *Result   // of the best run: the highest score, then the latest run
+	Result *Result   // of the best run: the highest score, then the most non-empty buckets, then the latest
 	Runs   int       // runs that found the group beaconing
 	Counts []float32 // of the best run, events per bucket in at most 60 columns, oldest first; nil without a trace
 }
@@ -97,6 +99,10 @@ func better(a, b *Result) bool {
 	if a.Stats.Enough != b.Stats.Enough {
 		return a.Stats.Enough
 	}
+	// The fullest window, for a run after a beacon has ended still sees the tail of it.
+	if c := cmp.Compare(a.Stats.NonEmptyBuckets, b.Stats.NonEmptyBuckets); c != 0 {
+		return c > 0
+	}
 	return a.RunEnd >= b.RunEnd
 }
 
@@ -108,6 +114,29 @@ func (k *Ranking) Ranked() []*Ranked {
 	}
 	slices.SortFunc(all, func(a, b *Ranked) int { return Compare(a.Result, b.Result) })
 	return all
+}
+
+// GroupLabels returns a label for each place in the values of the groups. Groups by different
+// fields, as inputs with processes and inputs without make them, share places: host/source.
+func GroupLabels(ranked []*Ranked) (labels []string) {
+	for i := 0; ; i++ {
+		var fields event.FieldSet
+		for _, g := range ranked {
+			if by := g.Result.Group.Fields; i < len(by) {
+				fields = fields.With(by[i])
+			}
+		}
+		if fields == 0 {
+			return labels
+		}
+		var names []string
+		for _, f := range order { // not that of the ranks
+			if fields.Has(f) {
+				names = append(names, Label(f))
+			}
+		}
+		labels = append(labels, strings.Join(names, "/"))
+	}
 }
 
 func (t *Trace) clone() *Trace {

@@ -12,6 +12,7 @@ import (
 	"html/template"
 	"io"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -65,6 +66,7 @@ type pageView struct {
 	Facts                     []fact
 	Columns                   []string // of the groups
 	Runs                      bool     // there were several
+	Destinations              bool     // a group does not tell its destination by itself
 	Rows                      []row
 	More                      int // groups that are not listed
 	Findings                  []section
@@ -147,15 +149,14 @@ func view(page Page) pageView {
 		v.Facts = append(v.Facts, fact{human.Time(s.FirstNanos), "first event, UTC"}, fact{human.Time(s.LastNanos), "last event, UTC"})
 	}
 
+	v.Columns = finding.GroupLabels(page.Findings)
+	v.Destinations = slices.ContainsFunc(page.Findings, func(g *finding.Ranked) bool {
+		return !slices.Contains(g.Result.Group.Fields, event.DestinationIP)
+	})
 	for i, g := range page.Findings {
 		if i == listed {
 			v.More = len(page.Findings) - listed
 			break
-		}
-		if i == 0 {
-			for _, f := range g.Result.Group.Fields {
-				v.Columns = append(v.Columns, finding.Label(f))
-			}
 		}
 		r := rowOf(i+1, g, page)
 		if i < page.Detailed {
