@@ -101,7 +101,7 @@ func (w *Analyzer) IsBeaconing(s *series.Series) (bool, error) {
 	if err != nil || !w.p.Enough(b-a, len(w.filled)) {
 		return false, err
 	}
-	if w.bytesTest(s.SourceBytes[a:b]).low || w.bytesTest(s.DestinationBytes[a:b]).low || w.countTest(s.Counts[a:b]).low {
+	if w.lowBytes(s.SourceBytes[a:b]) || w.lowBytes(s.DestinationBytes[a:b]) || w.countTest(s.Counts[a:b]).low {
 		return true, nil
 	}
 	limit := w.p.MinBeaconingCountAutocovariance
@@ -152,11 +152,13 @@ func Analyze(s *series.Series, p Params) (Stats, error) {
 func (w *Analyzer) fill(counts []int64) (a, b int) {
 	filled := grow(&w.filled, len(counts))
 	k := 0
-	for i, c := range counts {
+	for i, c := range counts { // written so that it compiles to no jump
+		filled[k] = int32(i)
+		one := 0
 		if c != 0 {
-			filled[k] = int32(i)
-			k++
+			one = 1
 		}
+		k += one
 	}
 	w.filled = filled[:k]
 	if k == 0 {

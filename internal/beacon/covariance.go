@@ -15,7 +15,8 @@ type covariance struct {
 	folds []float64 // how many correlations R(p) is the mean of
 	exact []bool    // all of them are 1 and not rounded: perfect correlation
 
-	u    []int64 // counts less the whole number origin
+	u    []int64 // counts less the whole number origin; the counts themselves where that is 0
+	own  []int64 // memory for u
 	sum  []int64 // sum of u[:t], by t
 	sqr  []int64 // sum of u[:t] squared, by t
 	lags []int64 // sum of u[t]*u[t+p] over all windows, by p; without jitter
@@ -105,13 +106,17 @@ func (c *covariance) shift(counts []int64) (origin int64, ok bool) {
 		return 0, false
 	}
 	origin = (total + int64(n)/2) / int64(n)
-	u, sum, sqr := grow(&c.u, n), grow(&c.sum, n+1), grow(&c.sqr, n+1)
-	sum, sqr = sum[:len(counts)+1], sqr[:len(counts)+1]
+	c.u = counts
+	if origin != 0 {
+		c.u = grow(&c.own, n)
+		for t, k := range counts {
+			c.u[t] = k - origin
+		}
+	}
+	sum, sqr := grow(&c.sum, n+1)[:len(c.u)+1], grow(&c.sqr, n+1)[:len(c.u)+1]
 	var s, q int64
 	sum[0], sqr[0] = 0, 0
-	for t, k := range counts {
-		v := k - origin
-		u[t] = v
+	for t, v := range c.u {
 		s += v
 		q += v * v
 		sum[t+1], sqr[t+1] = s, q

@@ -15,6 +15,63 @@ type variation struct {
 
 // bytesTest tests v, the mean bytes per event over the interval.
 func (w *Analyzer) bytesTest(v []float64) variation {
+	w.takeValues(v)
+	t := variation{buckets: len(w.values)}
+	if t.buckets <= w.p.MinNumberPeriods {
+		return t
+	}
+	t.band = w.band(w.values)
+	w.test(&t, len(v)-t.buckets, w.p.MaxBeaconingBytesCov)
+	return t
+}
+
+// lowBytes returns what bytesTest does for low, mostly without sorting values.
+func (w *Analyzer) lowBytes(v []float64) bool {
+	w.takeValues(v)
+	return len(w.values) > w.p.MinNumberPeriods && w.mayBeSteady() && w.bytesTest(v).low
+}
+
+// mayBeSteady is false only for values whose variation cannot be low.
+//
+// Where it is low, no more than a quarter of the values in the band are further than two
+// standard deviations from their mean (Chebyshev), that is than 2*MaxBeaconingBytesCov of
+// it. So three quarters of the band lie between two numbers of which one is at most
+// steadyRatio times the other.
+func (w *Analyzer) mayBeSteady() bool {
+	c := 2 * w.p.MaxBeaconingBytesCov * (1 + 1e-9)
+	if 1+c >= steadyRatio*(1-c) {
+		return true // not as narrow as that
+	}
+	n := len(w.values)
+	band := rank(w.p.TruncateAt[1], n) - rank(w.p.TruncateAt[0], n) + 1
+	// Eight classes an octave, as the exponent and the first bits of the fraction say. Two
+	// numbers as near as that are at most three classes apart, for three whole classes
+	// between them would make at least 16/13. Classes that are octaves apart share a
+	// place, which can only make more seem near to each other.
+	var classes [64]int32
+	for _, x := range w.values {
+		if x <= 0 {
+			return true
+		}
+		classes[math.Float64bits(x)>>49&63]++
+	}
+	near := classes[61] + classes[62] + classes[63]
+	for i, k := range classes {
+		near += k
+		if 4*int(near) >= 3*band {
+			return true
+		}
+		near -= classes[(i+61)&63]
+	}
+	return false
+}
+
+// steadyRatio is 16/13, the least ratio between the ends of three neighbouring classes of
+// mayBeSteady.
+const steadyRatio = 16.0 / 13
+
+// takeValues sets w.values to the values of v that are not 0.
+func (w *Analyzer) takeValues(v []float64) {
 	values := grow(&w.values, len(w.filled))
 	n := 0
 	for _, i := range w.filled {
@@ -25,13 +82,6 @@ func (w *Analyzer) bytesTest(v []float64) variation {
 		}
 	}
 	w.values = values[:n]
-	t := variation{buckets: n}
-	if n <= w.p.MinNumberPeriods {
-		return t
-	}
-	t.band = w.band(w.values)
-	w.test(&t, len(v)-n, w.p.MaxBeaconingBytesCov)
-	return t
 }
 
 // countTest tests the counts over the interval.

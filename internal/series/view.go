@@ -88,9 +88,11 @@ func (v *View) Idle() (next int64, idle bool) {
 func (v *View) Each(end int64, show func(w *Window)) {
 	v.last = v.t.cfg.Grid.bucketOfSecond(end)
 	v.first = v.last - int64(v.buckets)*v.ratio
+	awake := len(v.active)
 	for len(v.asleep) > 0 && int64(v.asleep[0].bucket) <= v.last {
 		v.active = append(v.active, v.asleep.pop().group)
 	}
+	slices.Sort(v.active[awake:]) // as they lie in memory
 	kept := v.active[:0]
 	for _, id := range v.active {
 		c := &v.cursors[id]
