@@ -182,7 +182,8 @@ func (m *matcher) match(line []byte) ([]int32, bool) {
 	matched := false
 	s := m.start
 	for i := 0; i < len(line); {
-		class, width := 0, 1
+		var class int
+		width := 1
 		if b := line[i]; b < utf8.RuneSelf {
 			class = int(m.ascii[b])
 		} else {

@@ -339,7 +339,7 @@ func (p *plan) setConstant(name, value string) error {
 		return err
 	}
 	b := []byte(value)
-	ok := true
+	var ok bool
 	switch f {
 	case event.SourceIP:
 		p.base.SourceIP, ok = parse.IP(b)

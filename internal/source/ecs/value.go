@@ -1,6 +1,7 @@
 package ecs
 
 import (
+	"bytes"
 	"math"
 	"net/netip"
 	"strconv"
@@ -13,21 +14,18 @@ import (
 
 // set gives field f of the event the value v. Of several values the smallest counts,
 // addresses compared by their 128 bits. It reports false, with d.err, for a value that is
-// none of the field's kind.
+// none of the field's kind. As Elasticsearch does, it takes numbers and booleans out of
+// strings, and an empty string for no number, address or time.
 func (d *decoder) set(f event.Field, v *jsonlines.Value) bool {
 	first := !d.seen.Has(f)
 	e := &d.event
-	switch f.Kind() {
+	kind := f.Kind()
+	if len(v.Text) == 0 && kind != event.KindText && kind != event.KindBool {
+		return true
+	}
+	switch kind {
 	case event.KindText:
-		text, old := parse.Text(v.Text), e.Text(f)
-		if f == event.EventCategory && !first && (text == "network") != (*old == "network") {
-			first = text == "network" // the one value that matters beats smaller ones
-		} else if !first {
-			first = text < *old
-		}
-		if first {
-			*old = text
-		}
+		d.setText(f, v.Text, first)
 	case event.KindIP:
 		ip, ok := parse.IP(v.Text)
 		if !ok || v.Kind != jsonlines.String {
@@ -70,13 +68,54 @@ func (d *decoder) set(f event.Field, v *jsonlines.Value) bool {
 			return d.wrong(f, v, "a port, 0 to 65535")
 		}
 	}
-	d.seen |= event.SetOf(f)
+	d.seen |= 1 << f
 	return true
 }
 
 func (d *decoder) wrong(f event.Field, v *jsonlines.Value, want string) bool {
 	d.err = source.RecordError{Field: f.String(), Got: source.Shorten(v.Text), Want: want}
 	return false
+}
+
+// setText sets the texts that are no plain ones.
+func (d *decoder) setText(f event.Field, raw []byte, first bool) {
+	text, old := parse.Text(raw), d.event.Text(f)
+	switch f {
+	case event.EventCategory:
+		if !first && (text == "network") != (*old == "network") {
+			first = text == "network" // the one value that matters beats smaller ones
+			if !first {
+				return
+			}
+		}
+	case event.NetworkTransport:
+		if text != "tcp" && text != "udp" {
+			if name, ok := parse.Transport(raw); ok {
+				text = name
+			}
+		}
+	case event.NetworkProtocol:
+		text = d.lowered(raw)
+	default:
+	}
+	if first || text < *old {
+		*old = text
+	}
+}
+
+// lowered returns text in lower case; valid until the next document.
+func (d *decoder) lowered(text []byte) string {
+	if !bytes.ContainsFunc(text, func(r rune) bool { return 'A' <= r && r <= 'Z' }) {
+		return parse.Text(text)
+	}
+	start := len(d.lower)
+	for _, c := range text {
+		if 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		d.lower = append(d.lower, c)
+	}
+	return parse.Text(d.lower[start:])
 }
 
 // less compares addresses by their 128 bits, IPv4 as IPv4-mapped.
@@ -128,11 +167,19 @@ func (d *decoder) setCount(f event.Field, n int64) bool {
 }
 
 func boolean(v *jsonlines.Value) (event.Tristate, bool) {
-	switch {
-	case v.Kind == jsonlines.True, v.Kind == jsonlines.String && string(v.Text) == "true":
+	switch v.Kind {
+	case jsonlines.True:
 		return event.True, true
-	case v.Kind == jsonlines.False, v.Kind == jsonlines.String && string(v.Text) == "false":
+	case jsonlines.False:
 		return event.False, true
+	case jsonlines.String:
+		switch string(v.Text) {
+		case "true":
+			return event.True, true
+		case "false", "":
+			return event.False, true
+		}
+	default:
 	}
 	return event.Unknown, false
 }
@@ -143,37 +190,68 @@ func whole(v *jsonlines.Value) (int64, bool) {
 	if v.Kind != jsonlines.Number && v.Kind != jsonlines.String {
 		return 0, false
 	}
-	digits, negative := v.Text, false
-	if len(digits) > 0 && digits[0] == '-' {
-		digits, negative = digits[1:], true
-	}
-	if n, ok := parse.Count(digits); ok {
-		if negative {
-			n = -n
-		}
+	if n, ok := parse.Count(v.Text); ok {
 		return n, true
 	}
-	f, err := strconv.ParseFloat(parse.Text(v.Text), 64)
-	if err != nil || !(math.Abs(f) < 1<<63) {
-		return 0, false
-	}
-	return int64(f), true
+	n, _, ok := decimal(v.Text)
+	return n, ok
 }
 
 // date reads a time: RFC 3339, or milliseconds since 1970 as a number or in a string.
 func date(v *jsonlines.Value) (nanos int64, ok bool) {
-	if v.Kind == jsonlines.String {
+	switch v.Kind {
+	case jsonlines.String:
 		if nanos, ok = parse.RFC3339(v.Text); ok {
 			return nanos, true
 		}
-	}
-	millis, ok := parse.Count(v.Text)
-	if ok && millis <= math.MaxInt64/1_000_000 {
-		return millis * 1e6, true
-	}
-	f, err := strconv.ParseFloat(parse.Text(v.Text), 64)
-	if err != nil || !(math.Abs(f) < math.MaxInt64/1_000_000) {
+	case jsonlines.Number:
+	default:
 		return 0, false
 	}
-	return int64(f * 1e6), true
+	millis, rest, ok := decimal(v.Text)
+	if !ok || millis <= -maxMillis || millis >= maxMillis {
+		return 0, false
+	}
+	return millis*1e6 + rest, true
 }
+
+// maxMillis is the number of milliseconds whose nanoseconds no longer fit.
+const maxMillis = math.MaxInt64 / 1_000_000
+
+// decimal returns the whole part of a JSON number and what is behind the point in
+// millionths, cut off, of the same sign.
+func decimal(text []byte) (n, millionths int64, ok bool) {
+	digits, negative := bytes.CutPrefix(text, []byte{'-'})
+	integer, fraction, _ := bytes.Cut(digits, []byte{'.'})
+	if n, ok = parse.Count(integer); ok {
+		scale := int64(100_000)
+		for _, c := range fraction {
+			if c -= '0'; c > 9 {
+				ok = false
+				break
+			}
+			millionths += int64(c) * scale
+			scale /= 10
+		}
+		if ok && negative {
+			return -n, -millionths, true
+		} else if ok {
+			return n, millionths, true
+		}
+	}
+	// What is left is 1.5e3 and its like, which float64 holds as well as its writer did.
+	if len(text) > maxNumberBytes || bytes.ContainsFunc(text, func(r rune) bool {
+		return r != '+' && r != '-' && r != '.' && r != 'e' && r != 'E' && (r < '0' || r > '9')
+	}) {
+		return 0, 0, false
+	}
+	f, err := strconv.ParseFloat(parse.Text(text), 64)
+	if err != nil || !(math.Abs(f) < 1<<63) {
+		return 0, 0, false
+	}
+	whole, part := math.Modf(f)
+	return int64(whole), int64(part * 1e6), true
+}
+
+// maxNumberBytes is longer than any number that is meant.
+const maxNumberBytes = 400

@@ -4,10 +4,12 @@ package suricata
 
 import (
 	"bytes"
+	"io"
 	"net/netip"
 
 	"fresnel/internal/event"
 	"fresnel/internal/jsonlines"
+	"fresnel/internal/jsontext"
 	"fresnel/internal/source"
 	"fresnel/internal/source/parse"
 )
@@ -92,7 +94,7 @@ var schema = func() *jsonlines.Schema {
 
 // detect looks at the first record.
 func detect(h source.Head) bool {
-	text := bytes.TrimLeft(h.Text, " \t\r\n")
+	text := bytes.TrimLeft(jsontext.Head(h.Text), " \t\r\n")
 	line, _, _ := bytes.Cut(text, []byte("\n"))
 	d := newDecoder()
 	if err := d.scan(line); err != nil {
@@ -109,6 +111,11 @@ func (files) Plan(all []source.File) []int { return make([]int, len(all)) }
 
 // Open returns the one Input that serves all files.
 func (files) Open(source.File) (source.Input, error) { return files{}, nil }
+
+// Reshape returns text with one record a line.
+func (files) Reshape(f source.File, text io.Reader) io.Reader {
+	return jsontext.Lines(f.Head.Text, text)
+}
 
 // Split makes one block of all lines.
 func (files) Split(text []byte) (int, any) { return len(text), nil }

@@ -6,10 +6,12 @@ package sysmon
 
 import (
 	"bytes"
+	"io"
 	"strconv"
 
 	"fresnel/internal/event"
 	"fresnel/internal/jsonlines"
+	"fresnel/internal/jsontext"
 	"fresnel/internal/source"
 	"fresnel/internal/source/parse"
 )
@@ -116,7 +118,7 @@ const detectLines = 20
 // detect looks for the first document of Sysmon or of the Security log, whatever its event.
 func detect(h source.Head) bool {
 	d := newDecoder()
-	text := h.Text
+	text := jsontext.Head(h.Text)
 	for range detectLines {
 		line, rest, whole := bytes.Cut(text, []byte("\n"))
 		if len(line) == 0 && !whole {
@@ -152,6 +154,11 @@ func (files) Plan(all []source.File) []int { return make([]int, len(all)) }
 
 // Open returns the one Input that serves all files.
 func (files) Open(source.File) (source.Input, error) { return files{}, nil }
+
+// Reshape returns text with one document a line.
+func (files) Reshape(f source.File, text io.Reader) io.Reader {
+	return jsontext.Lines(f.Head.Text, text)
+}
 
 // Split makes one block of all lines.
 func (files) Split(text []byte) (int, any) { return len(text), nil }

@@ -6,7 +6,7 @@
 package zeek
 
 import (
-	"fmt"
+	"errors"
 	"strings"
 
 	"fresnel/internal/event"
@@ -119,11 +119,11 @@ func (r *run) naming(k logKind, dir *folder) bool {
 func (r *run) Open(f source.File) (source.Input, error) {
 	l, ok := logOf(f.Head)
 	if !ok {
-		return nil, fmt.Errorf("got a file that is no Zeek log, want #fields, a line of column names, or JSON")
+		return nil, errors.New("got a file that is no Zeek log, want #fields, a line of column names, or JSON")
 	}
 	dir := r.folders[f.Dir]
 	if dir == nil {
-		return nil, fmt.Errorf("got a file that was not planned, want one of the run")
+		return nil, errors.New("got a file that was not planned, want one of the run")
 	}
 	in := &input{form: l.form, kind: l.kind, folder: dir.id, names: r.names, first: true}
 	if r.naming(l.kind, dir) {
