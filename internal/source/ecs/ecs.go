@@ -116,7 +116,10 @@ func (d *decoder) line(line []byte, number int, out source.Sink) {
 	if err != nil {
 		switch {
 		case bytes.HasPrefix(line, byteOrderMark): // of the first file of several put together
-			d.line(line[len(byteOrderMark):], number, out)
+			for bytes.HasPrefix(line, byteOrderMark) { // all of them: a line of nothing else must not nest
+				line = line[len(byteOrderMark):]
+			}
+			d.line(line, number, out)
 		case len(bytes.TrimSpace(line)) > 0:
 			out.Bad(source.RecordError{Line: number, Got: source.Shorten(line), Want: "a JSON object: " + err.Error()})
 		}

@@ -336,3 +336,11 @@ func FuzzDecode(f *testing.F) {
 		sourcetest.CheckSigned(t, Format, all, "x.json", lines.Bytes())
 	})
 }
+
+func TestManyByteOrderMarks(t *testing.T) {
+	text := bytes.Repeat([]byte("\ufeff"), 1<<20)
+	text = append(text, `{"@timestamp":"2026-01-01T00:00:00Z"}`+"\n"...)
+	if r := sourcetest.Read(t, Format, source.Options{Fields: event.AllFields}, "x.ndjson", text); len(r.Events) != 1 {
+		t.Errorf("got %d events and bad records %v, want one event", len(r.Events), r.Messages())
+	}
+}
