@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -398,7 +399,7 @@ type decoding struct {
 func newWorker(g *gathering) *decoding {
 	return &decoding{
 		g: g, filter: make([]int64, len(g.summary.Filter)), noGroup: map[string]int64{}, known: map[string]uint32{},
-		first: g.summary.First, last: g.summary.Last,
+		first: math.MaxInt64, last: math.MinInt64,
 	}
 }
 
