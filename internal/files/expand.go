@@ -114,19 +114,19 @@ func (x *expansion) add(path string, named bool) {
 		x.files = append(x.files, File{Path: path, Size: -1, Named: true})
 		return
 	}
-	real, err := filepath.EvalSymlinks(path)
+	place, err := filepath.EvalSymlinks(path)
 	if err == nil {
-		real, err = filepath.Abs(real)
+		place, err = filepath.Abs(place)
 	}
 	if err != nil {
 		x.problem(path, err)
 		return
 	}
-	if x.seen[real] {
+	if x.seen[place] {
 		x.again = true
 		return
 	}
-	x.seen[real] = true
+	x.seen[place] = true
 	switch {
 	case info.IsDir():
 		x.folder(path)

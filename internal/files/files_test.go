@@ -146,7 +146,7 @@ func TestOpen(t *testing.T) {
 			t.Run(tt.name+suffix, func(t *testing.T) {
 				path := write(t, filepath.Join(t.TempDir(), "x.log"+suffix), tt.data)
 				var read atomic.Int64
-				f, err := Open(File{Path: path}, nil, &read)
+				f, err := Open(t.Context(), File{Path: path}, nil, &read)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -181,7 +181,7 @@ func TestReadsWhatIsThereOfACutFile(t *testing.T) {
 		for _, keep := range []int{len(whole) / 2, len(whole) - 3, 30} {
 			path := write(t, filepath.Join(t.TempDir(), "x"+suffix), whole[:keep])
 			var read atomic.Int64
-			f, err := Open(File{Path: path}, nil, &read)
+			f, err := Open(t.Context(), File{Path: path}, nil, &read)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -209,7 +209,7 @@ func TestSaysThatAFileChanged(t *testing.T) {
 	} {
 		path := write(t, filepath.Join(t.TempDir(), "x.log"), lines(100_000))
 		var read atomic.Int64
-		f, err := Open(File{Path: path}, nil, &read)
+		f, err := Open(t.Context(), File{Path: path}, nil, &read)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -229,7 +229,7 @@ func TestSaysThatAFileChanged(t *testing.T) {
 func TestRefusesUTF16(t *testing.T) {
 	path := write(t, filepath.Join(t.TempDir(), "x.log"), []byte("\xff\xfe{\x00"))
 	var read atomic.Int64
-	if _, err := Open(File{Path: path}, nil, &read); !errors.Is(err, ErrUTF16) {
+	if _, err := Open(t.Context(), File{Path: path}, nil, &read); !errors.Is(err, ErrUTF16) {
 		t.Errorf("got %v, want %v", err, ErrUTF16)
 	}
 }

@@ -3,6 +3,7 @@ package files
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -55,9 +56,46 @@ func (c *counter) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// A patient reader waits for r no longer than its context lasts. The goroutine that reads
+// is then left to itself: nothing can end a read from a pipe that nobody writes to.
+type patient struct {
+	ctx    context.Context
+	r      io.Reader
+	buffer []byte
+	result chan result
+}
+
+type result struct {
+	n   int
+	err error
+}
+
+func (p *patient) Read(b []byte) (int, error) {
+	if p.result == nil {
+		p.result = make(chan result, 1)
+	}
+	if len(p.buffer) < len(b) {
+		p.buffer = make([]byte, len(b))
+	}
+	r, buffer := p.r, p.buffer[:len(b)] // not b, which the caller may go on to use
+	go func() {
+		n, err := r.Read(buffer)
+		p.result <- result{n, err}
+	}()
+	select {
+	case got := <-p.result:
+		copy(b, buffer[:got.n])
+		return got.n, got.err
+	case <-p.ctx.Done():
+		p.r = failed{p.ctx.Err()}
+		return 0, p.ctx.Err()
+	}
+}
+
 // Open opens f and reads its head. The bytes that are read from it, as they lie on disk,
-// are added to read. Close must be called.
-func Open(f File, stdin *os.File, read *atomic.Int64) (*Text, error) {
+// are added to read. Once ctx is done, reads from pipes and terminals, which may wait for
+// ever, return its error. Close must be called.
+func Open(ctx context.Context, f File, stdin *os.File, read *atomic.Int64) (*Text, error) {
 	t := &Text{file: f, size: -1, finish: func() {}}
 	if f.Path == Stdin {
 		t.raw = stdin
@@ -72,6 +110,9 @@ func Open(f File, stdin *os.File, read *atomic.Int64) (*Text, error) {
 		}
 	}
 	t.read = counter{r: t.raw, total: read}
+	if t.size < 0 {
+		t.read.r = &patient{ctx: ctx, r: t.raw}
+	}
 	if err := t.decompress(); err != nil {
 		t.Close()
 		return nil, err

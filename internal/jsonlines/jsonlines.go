@@ -16,6 +16,7 @@
 package jsonlines
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -109,6 +110,15 @@ type SyntaxError struct {
 
 func (e *SyntaxError) Error() string {
 	return fmt.Sprintf("byte %d: got %s, want %s", e.Offset, e.Got, e.Want)
+}
+
+// Wanted says what an error of Scan wanted, and where: "a value at byte 12".
+func Wanted(err error) string {
+	var syntax *SyntaxError
+	if !errors.As(err, &syntax) {
+		return err.Error()
+	}
+	return fmt.Sprintf("%s at byte %d", syntax.Want, syntax.Offset)
 }
 
 // A Scanner reads documents. It is used by one goroutine at a time and allocates nothing in

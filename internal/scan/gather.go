@@ -56,6 +56,7 @@ type gathering struct {
 	details *series.Dictionary
 	kept    []bool // by outcome of the filter
 	summary *Summary
+	cancel  context.CancelFunc // ends all reading
 
 	mu       sync.Mutex
 	advanced sync.Cond
@@ -88,7 +89,9 @@ const maxCellTimes = 8192
 
 // files reads all files.
 func (g *gathering) files(ctx context.Context) error {
-	inputs, err := g.open()
+	ctx, g.cancel = context.WithCancel(ctx)
+	defer g.cancel()
+	inputs, err := g.open(ctx)
 	if err != nil {
 		return err
 	}
@@ -117,11 +120,14 @@ func (g *gathering) files(ctx context.Context) error {
 }
 
 // open finds out what each file is and asks the formats in which phase to read it.
-func (g *gathering) open() ([]*input, error) {
+func (g *gathering) open(ctx context.Context) ([]*input, error) {
 	formats := map[string]*opened{}
 	var inputs []*input
 	for _, f := range g.o.Files {
-		in, err := g.probe(f, formats)
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		in, err := g.probe(ctx, f, formats)
 		switch {
 		case err != nil:
 			g.summary.Problems = append(g.summary.Problems, files.Problem{Path: f.Path, Err: err})
@@ -161,12 +167,12 @@ var errUnknown = errors.New("got text that no input knows; name the input with -
 
 // probe reads the head of f and finds its format; both results are nil for a file that
 // nobody named and no format knows.
-func (g *gathering) probe(f files.File, formats map[string]*opened) (*input, error) {
+func (g *gathering) probe(ctx context.Context, f files.File, formats map[string]*opened) (*input, error) {
 	read := &g.o.Progress.Bytes
 	if f.Size >= 0 {
 		read = new(atomic.Int64) // it will be read again, from its start
 	}
-	text, err := files.Open(f, g.o.Stdin, read)
+	text, err := files.Open(ctx, f, g.o.Stdin, read)
 	if err != nil {
 		return nil, err
 	}
@@ -267,7 +273,17 @@ func (g *gathering) phase(ctx context.Context, inputs []*input) error {
 		defer close(work)
 		number := g.next
 		for _, in := range inputs {
-			for b := range in.blocks {
+			for {
+				var b *block
+				var more bool
+				select {
+				case b, more = <-in.blocks:
+				case <-ctx.Done(): // which may have kept the file from being opened
+					return ctx.Err()
+				}
+				if !more {
+					break
+				}
 				b.number = number
 				number++
 				if !g.wait(ctx, b.number-int64(4*g.o.Workers)) {
@@ -279,11 +295,8 @@ func (g *gathering) phase(ctx context.Context, inputs []*input) error {
 					return ctx.Err()
 				}
 			}
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
 			if in.err != nil {
-				g.problem(in.file.Path, in.err)
+				g.problem(in)
 			}
 		}
 		return nil
@@ -299,7 +312,7 @@ func (g *gathering) read(ctx context.Context, in *input, s slot) error {
 	text := in.text
 	var err error
 	if text == nil {
-		if text, err = files.Open(in.file, g.o.Stdin, &g.o.Progress.Bytes); err != nil {
+		if text, err = files.Open(ctx, in.file, g.o.Stdin, &g.o.Progress.Bytes); err != nil {
 			return err
 		}
 	}
@@ -312,10 +325,14 @@ func (g *gathering) read(ctx context.Context, in *input, s slot) error {
 	return r.read(ctx, text, reshape)
 }
 
-func (g *gathering) problem(path string, err error) {
+// problem notes what went wrong with a file.
+func (g *gathering) problem(in *input) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.summary.Problems = append(g.summary.Problems, files.Problem{Path: path, Err: err})
+	g.summary.Problems = append(g.summary.Problems, files.Problem{Path: in.file.Path, Err: in.err})
+	if in.in == nil && in.file.Named {
+		g.summary.Failed++
+	}
 }
 
 // wait waits until all blocks before number are decoded; false when ctx ends first.
@@ -414,6 +431,7 @@ func (d *decoding) run(ctx context.Context, work <-chan *block) error {
 			d.batches[i] = nil
 		}
 		if err := d.g.finish(b.number, d.out); err != nil {
+			d.g.cancel() // a pipe may be waited for that will say no more
 			return err
 		}
 	}

@@ -56,8 +56,8 @@ type File struct {
 	Head Head
 }
 
-// A Source is one format in one run. Plan is called once, before any Open; Open is called
-// from one goroutine.
+// A Source is one format in one run. Plan is called once, before any Open; Open may be called
+// from several goroutines at a time.
 type Source interface {
 	// Plan is told all files of the format. It returns for each the phase in which it is
 	// read: all files of a phase are read to their ends before one of the next is opened.

@@ -121,7 +121,7 @@ func (d *decoder) line(line []byte, number int, out source.Sink) {
 			}
 			d.line(line, number, out)
 		case len(bytes.TrimSpace(line)) > 0:
-			out.Bad(source.RecordError{Line: number, Got: source.Shorten(line), Want: "a JSON object: " + err.Error()})
+			out.Bad(source.RecordError{Line: number, Got: source.Shorten(line), Want: jsonlines.Wanted(err)})
 		}
 		return
 	}

@@ -118,9 +118,9 @@ func TestOnlyWantedFieldsAreRead(t *testing.T) {
 func TestBadRecordsDoNotLoseGoodOnes(t *testing.T) {
 	good := `{` + second1 + `}`
 	for _, tt := range []struct{ name, text, want string }{
-		{"no JSON", `what`, `line 2: got "what", want a JSON object: byte 0: got "what", want a JSON object`},
-		{"a line that is cut off", good[:20], `line 2: got "{\"@timestamp\":\"1970-", want a JSON object: byte 14: got "\"1970-", want a closing "`},
-		{"an array", `[1]`, `line 2: got "[1]", want a JSON object: byte 0: got "[1]", want a JSON object`},
+		{"no JSON", `what`, `line 2: got "what", want a JSON object at byte 0`},
+		{"a line that is cut off", good[:20], `line 2: got "{\"@timestamp\":\"1970-", want a closing " at byte 14`},
+		{"an array", `[1]`, `line 2: got "[1]", want a JSON object at byte 0`},
 		{"no time", `{"host":{"name":"h"}}`, `line 2: @timestamp: got none, want a time`},
 		{"no time in an index that is none", `{"index":1}`, `line 2: @timestamp: got none, want a time`},
 		{"a time that is none", `{"@timestamp":"yesterday"}`, `line 2: @timestamp: got "yesterday", want a time: RFC 3339 or milliseconds since 1970`},

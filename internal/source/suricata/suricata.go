@@ -157,7 +157,7 @@ func (d *decoder) Decode(block []byte, _ any, out source.Sink) (lines int) {
 		d.line = lines
 		if err := d.scan(line); err != nil {
 			if len(bytes.TrimSpace(line)) > 0 {
-				d.bad("", source.Shorten(line), "a JSON object: "+err.Error())
+				d.bad("", source.Shorten(line), jsonlines.Wanted(err))
 			}
 			continue
 		}

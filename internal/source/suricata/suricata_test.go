@@ -136,7 +136,7 @@ func TestNamesOfNetflowAreForBothDirections(t *testing.T) {
 
 func TestDecodeBadRecords(t *testing.T) {
 	for _, tt := range []struct{ name, text, old, new, want string }{
-		{"no JSON", flowRecord, flowRecord, `[]`, `line 1: got "[]", want a JSON object: byte 0: got "[]", want a JSON object`},
+		{"no JSON", flowRecord, flowRecord, `[]`, `line 1: got "[]", want a JSON object at byte 0`},
 		{"an address that is none", flowRecord, `192.168.1.2`, `192.168.1`, `line 1: src_ip: got "192.168.1", want an IP address`},
 		{"no address", netflowRecord, `dest_ip`, `x`, `line 1: dest_ip: got "", want an IP address`},
 		{"a port that is none", flowRecord, `443`, `-1`, `line 1: dest_port: got "-1", want a port`},

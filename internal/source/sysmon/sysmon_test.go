@@ -116,7 +116,7 @@ func TestDecode(t *testing.T) {
 
 func TestDecodeBadRecords(t *testing.T) {
 	for _, tt := range []struct{ name, text, old, new, want string }{
-		{"no JSON", flat3, flat3, `{"EventID":3`, `line 1: got "{\"EventID\":3", want a JSON object: byte 12: got the end of the line, want , or a closing bracket`},
+		{"no JSON", flat3, flat3, `{"EventID":3`, `line 1: got "{\"EventID\":3", want , or a closing bracket at byte 12`},
 		{"an event id that is none", flat3, `"EventID":3`, `"EventID":"x"`, `line 1: event id: got "x", want a number`},
 		{"a time that is none", flat3, `2020-09-20 01:18:16.318`, `2020-09-31 01:18:16.318`, `line 1: UtcTime: got "2020-09-31 01:18:16.318", want a time`},
 		{"no time", flat5156, `"@timestamp"`, `"x"`, `line 1: @timestamp: got "", want a time`},

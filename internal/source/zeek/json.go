@@ -40,7 +40,7 @@ func (d *decoder) decodeJSON(block []byte, out source.Sink) (lines int) {
 		}
 		values, err := d.scanner.Scan(line)
 		if err != nil {
-			out.Bad(source.RecordError{Line: lines, Got: source.Shorten(line), Want: "a JSON object: " + err.Error()})
+			out.Bad(source.RecordError{Line: lines, Got: source.Shorten(line), Want: jsonlines.Wanted(err)})
 			continue
 		}
 		if k := d.kindOf(values); k != d.in.kind || k == otherLog {

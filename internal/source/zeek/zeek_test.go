@@ -189,7 +189,7 @@ func TestJSON(t *testing.T) {
 		{name: "no object, empty lines and a bad field", body: `{"ts":1588205199.824375,` + rest + "\r\n\n  \n[1]\n" + `{"ts":1,"id.orig_p":70000,"conn_state":"SF"}` + "\n" + `{"ts":true,"conn_state":"SF"}` + "\n" + `{"conn_state":"SF"}`,
 			want: []event.Event{connEvent()},
 			bad: []source.RecordError{
-				{Line: 4, Got: `"[1]"`, Want: "a JSON object"},
+				{Line: 4, Got: `"[1]"`, Want: "a JSON object at byte 0"},
 				{Line: 5, Field: "id.orig_p", Got: `"70000"`, Want: "a port"},
 				{Line: 6, Field: "ts", Got: "true", Want: "a time, in seconds since 1970 or as in RFC 3339"},
 				{Line: 7, Field: "ts", Got: "nothing", Want: "a time, in seconds since 1970 or as in RFC 3339"},
