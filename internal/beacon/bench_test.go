@@ -81,7 +81,7 @@ func BenchmarkAnalyze(b *testing.B) {
 
 // BenchmarkIsBeaconing looks at groups of which hardly any is beaconing.
 func BenchmarkIsBeaconing(b *testing.B) {
-	for _, filled := range []int{7, 20, 50} {
+	for _, filled := range []int{7, 20, 50, 80, 120, 200} {
 		b.Run(fmt.Sprintf("filled=%d", filled), func(b *testing.B) {
 			w, err := NewAnalyzer(DefaultParams())
 			if err != nil {

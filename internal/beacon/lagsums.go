@@ -11,9 +11,9 @@ func (c *covariance) lagSums(n, maxPeriod int, origin int64, filled []int32) {
 	// sign, and several of them in one number.
 	width := bits.Len64(uint64(squares)) + 1
 	together := 64 / width
-	// Empty buckets add nothing where u is the count itself. A pair of buckets costs some
-	// five times as much as a step over all of them.
-	if origin == 0 && 2*len(filled)*len(filled)*together < maxPeriod*n {
+	// Empty buckets add nothing where u is the count itself. Of the pairs of the others about
+	// maxPeriod/n are near enough to count, and cost some four steps over all buckets each.
+	if origin == 0 && 2*len(filled)*len(filled)*together < n*n {
 		c.lagSumsOfPairs(n, maxPeriod, filled)
 		return
 	}
