@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -100,7 +101,7 @@ func (a *app) options(f *scanFlags, args []string) (*scan.Options, *config.Loade
 	}
 	if len(args) == 0 {
 		if _, ok := terminal(a.stdin); ok {
-			return nil, nil, fmt.Errorf("got no path, want files, folders or patterns, or logs on standard input")
+			return nil, nil, errors.New("got no path, want files, folders or patterns, or logs on standard input")
 		}
 		args = []string{files.Stdin}
 	}

@@ -111,15 +111,16 @@ func under(section string, err error) []error {
 
 // unjoin takes joined errors apart.
 func unjoin(err error) []error {
-	switch e := err.(type) {
-	case nil:
+	if err == nil {
 		return nil
-	case interface{ Unwrap() []error }:
-		var errs []error
-		for _, one := range e.Unwrap() {
-			errs = append(errs, unjoin(one)...)
-		}
-		return errs
 	}
-	return []error{err}
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return []error{err}
+	}
+	var errs []error
+	for _, one := range joined.Unwrap() {
+		errs = append(errs, unjoin(one)...)
+	}
+	return errs
 }

@@ -29,10 +29,10 @@ func (h Histogram) Label(i int) string {
 	}
 	minutes := edge.Truncate(time.Minute)
 	seconds := strconv.FormatFloat((edge-minutes).Seconds(), 'f', -1, 64) + "s"
-	switch {
-	case minutes == 0:
+	switch minutes {
+	case 0:
 		return seconds
-	case minutes == edge:
+	case edge:
 		return human.Duration(edge)
 	}
 	return human.Duration(minutes) + " " + seconds
@@ -73,14 +73,14 @@ func Intervals(times []int64, bins int) Histogram {
 	least := h.Median / 400
 	for _, w := range widths {
 		h.Width = w
-		h.Start = lo / w * w
+		h.Start = lo.Truncate(w)
 		if w >= least && int64((hi-h.Start)/w)+1 <= int64(bins) {
 			break
 		}
 	}
 	for int64((hi-h.Start)/h.Width)+1 > int64(bins) { // longer than years
 		h.Width *= 2
-		h.Start = lo / h.Width * h.Width
+		h.Start = lo.Truncate(h.Width)
 	}
 	h.Bins = make([]int64, (hi-h.Start)/h.Width+1)
 	for _, g := range gaps {

@@ -13,7 +13,7 @@ import (
 // blanks other than the space) into \u202e. A backslash stays one: paths are full of them.
 func Safe(s string) string {
 	clean := true
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		if c := s[i]; c < 0x20 || c >= 0x7f {
 			clean = false
 			break

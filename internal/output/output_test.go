@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -82,6 +83,7 @@ func TestTableGolden(t *testing.T) {
 		{"several runs, 160 columns", Options{Fields: hostProcess, Width: 160}, many, runs},
 		{"addresses, 80 columns", Options{Fields: addresses, Width: 80}, oneRun, []*finding.Result{findingtest.Fast()}},
 		{"addresses of ASCII, piped", Options{Fields: addresses, ASCII: true}, oneRun, []*finding.Result{findingtest.Fast()}},
+		{"groups by processes and by addresses", Options{Fields: slices.Concat(hostProcess, addresses), Width: 130}, oneRun, []*finding.Result{findingtest.FiveMinute(), findingtest.Fast()}},
 		{"wide runes", Options{Fields: hostProcess, Width: 80}, oneRun, []*finding.Result{wide, findingtest.FiveMinute()}},
 		{"without traces", Options{Fields: hostProcess, Width: 80}, oneRun, []*finding.Result{untraced}},
 	} {

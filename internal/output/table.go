@@ -201,19 +201,7 @@ func (t *table) paint(text, color string) string {
 func (t *table) columns(rows []*finding.Ranked, s finding.Summary) ([]*column, []step) {
 	rank := &column{right: true, forms: []form{{"#", func(rank int, _ *finding.Ranked) string { return fmt.Sprint(rank) }}}}
 	score := &column{right: true, color: scoreColor, forms: []form{{"SCORE", func(_ int, g *finding.Ranked) string { return fmt.Sprint(g.Result.Stats.BeaconingScore) }}}}
-	var groups []*column
-	for i, f := range t.o.Fields {
-		c := &column{right: f.Kind() == event.KindCount, forms: []form{{strings.ToUpper(finding.Label(f)), func(_ int, g *finding.Ranked) string { return value(g, i) }}}}
-		if i == len(t.o.Fields)-1 || f == event.ProcessName {
-			c.color = func(g *finding.Ranked) string {
-				if g.Result.Stats.IsBeaconing {
-					return bold
-				}
-				return ""
-			}
-		}
-		groups = append(groups, c)
-	}
+	groups := groupColumns(rows)
 	period := &column{right: true, forms: []form{{"PERIOD", func(_ int, g *finding.Ranked) string { return t.period(g) }}}}
 	interval := &column{right: true, forms: []form{{"INTERVAL", func(_ int, g *finding.Ranked) string {
 		return human.Seconds(int64(g.Result.Stats.Interval) * t.o.BucketSeconds)
@@ -251,7 +239,9 @@ func (t *table) columns(rows []*finding.Ranked, s finding.Summary) ([]*column, [
 
 	columns := append([]*column{rank, score}, groups...)
 	columns = append(columns, period, interval, callbacks, first, last)
-	if !slices.Contains(t.o.Fields, event.DestinationIP) {
+	if slices.ContainsFunc(rows, func(g *finding.Ranked) bool {
+		return !slices.Contains(g.Result.Group.Fields, event.DestinationIP)
+	}) {
 		columns = append(columns, destinations)
 	}
 	columns = append(columns, tests)
@@ -295,6 +285,31 @@ func (t *table) columns(rows []*finding.Ranked, s finding.Summary) ([]*column, [
 	return columns, append(steps, step{period, shape{hidden: true}})
 }
 
+// groupColumns returns a column for each place in the values of the groups.
+func groupColumns(rows []*finding.Ranked) (columns []*column) {
+	labels := finding.GroupLabels(rows)
+	for i, label := range labels {
+		var fields []event.Field
+		for _, g := range rows {
+			if by := g.Result.Group.Fields; i < len(by) && !slices.Contains(fields, by[i]) {
+				fields = append(fields, by[i])
+			}
+		}
+		c := &column{forms: []form{{strings.ToUpper(label), func(_ int, g *finding.Ranked) string { return value(g, i) }}}}
+		c.right = !slices.ContainsFunc(fields, func(f event.Field) bool { return f.Kind() != event.KindCount })
+		if i == len(labels)-1 || slices.Contains(fields, event.ProcessName) {
+			c.color = func(g *finding.Ranked) string {
+				if g.Result.Stats.IsBeaconing {
+					return bold
+				}
+				return ""
+			}
+		}
+		columns = append(columns, c)
+	}
+	return columns
+}
+
 func scoreColor(g *finding.Ranked) string {
 	switch g.Result.Stats.BeaconingScore {
 	case 3:
@@ -308,8 +323,10 @@ func scoreColor(g *finding.Ranked) string {
 }
 
 func value(g *finding.Ranked, i int) string {
-	if s := human.Safe(g.Result.Group.Values[i]); s != "" {
-		return s
+	if i < len(g.Result.Group.Values) {
+		if s := human.Safe(g.Result.Group.Values[i]); s != "" {
+			return s
+		}
 	}
 	return "-"
 }

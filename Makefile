@@ -1,0 +1,89 @@
+# What people and CI run. Everything that is made goes to ./build.
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+PLATFORMS := linux/amd64 darwin/arm64 windows/amd64
+
+GOLANGCI_VERSION := v2.15.0
+GOLANGCI := build/bin/golangci-lint-$(GOLANGCI_VERSION)
+
+# Packages that start goroutines, or are called by several at once.
+CONCURRENT := ./internal/files ./internal/filter ./internal/scan ./internal/source/zeek
+
+BENCHTIME ?= 1s
+FUZZTIME ?= 10s
+
+.DELETE_ON_ERROR:
+.PHONY: all build demo test test-integration lint format crossbuild layers generated bench fuzz check clean
+
+all: build
+
+## build: the program, ./build/fresnel; needs no C compiler
+build:
+	@mkdir -p build
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o build/fresnel ./cmd/fresnel
+
+## demo: build, and find the beacons in the sample of this repository
+demo: build
+	@echo
+	@./build/fresnel scan --quiet --report build/demo.html testdata/sample
+	@echo
+	@echo "The same with pictures: $(CURDIR)/build/demo.html"
+	@echo "All about one of them:  ./build/fresnel explain testdata/sample --group ws-04,spoolhost.exe"
+
+## test: every test that needs no service, and those with goroutines once more under the race detector
+test:
+	go test -timeout 3m ./...
+	FRESNEL_SHARED=none go test -timeout 5m -race $(CONCURRENT) # without the shared captures, which take minutes there
+
+## test-integration: a browser, DuckDB and the other platforms; installs what it needs
+test-integration: build
+	./test/integration/setup
+	go test -tags integration -count=1 -timeout 8m -v ./test/integration
+
+## lint: format, vet, linters, layers, other platforms, go.mod, generated files
+lint: format crossbuild layers generated
+	go vet ./...
+	go vet -tags integration ./test/...
+	go mod tidy -diff
+	$(GOLANGCI) run ./...
+
+format:
+	@out=$$(gofmt -l cmd internal bench test testdata); if [ -n "$$out" ]; then echo "not formatted by gofmt:"; echo "$$out"; exit 1; fi
+
+crossbuild:
+	@mkdir -p build/cross
+	@set -e; for p in $(PLATFORMS); do echo "build $$p"; \
+		CGO_ENABLED=0 GOOS=$${p%/*} GOARCH=$${p#*/} go build -trimpath -o build/cross/ ./cmd/fresnel; done
+
+# The rules of imports, held against a tree that breaks each of them: one finding for each import there.
+layers: $(GOLANGCI)
+	@want=$$(cat $$(find testdata/lint -name '*.go') | grep -c '_ "'); \
+	got=$$($(GOLANGCI) run --enable-only depguard ./testdata/lint/... 2>/dev/null | grep -c '(depguard)$$'); \
+	if [ "$$got" != "$$want" ]; then echo "layers: got $$got findings of depguard in testdata/lint, want $$want"; exit 1; fi
+
+# Files that are made from the code, compared with what is committed.
+generated:
+	go test ./internal/config ./internal/source/all ./internal/testkit/sample
+
+$(GOLANGCI):
+	GOBIN=$(CURDIR)/build/bin go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
+	mv build/bin/golangci-lint $@
+
+## bench: every benchmark, for BENCHTIME each
+bench:
+	go test -run '^$$' -bench . -benchtime $(BENCHTIME) ./...
+
+## fuzz: every fuzz target, for FUZZTIME each
+fuzz:
+	@set -e; grep -rHo --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' cmd internal | sort | \
+	while IFS=: read -r file func; do \
+		echo "$$(dirname $$file) $${func#func }"; \
+		go test ./$$(dirname $$file) -run '^$$' -fuzz "^$${func#func }$$" -fuzztime $(FUZZTIME); \
+	done
+
+## check: what CI runs
+check: lint test test-integration
+
+clean:
+	rm -rf build

@@ -1,0 +1,4 @@
+// Package finding imports what stands above it.
+package finding
+
+import _ "fresnel/internal/scan"

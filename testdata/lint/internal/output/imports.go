@@ -1,0 +1,4 @@
+// Package output imports an input.
+package output
+
+import _ "fresnel/internal/source/ecs"
