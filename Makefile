@@ -14,7 +14,7 @@ BENCHTIME ?= 1s
 FUZZTIME ?= 10s
 
 .DELETE_ON_ERROR:
-.PHONY: all build demo test test-integration lint format crossbuild layers generated bench fuzz check clean
+.PHONY: all build demo test test-integration lint format crossbuild layers generated bench pgo fuzz check clean
 
 all: build
 
@@ -26,7 +26,7 @@ build:
 ## demo: build, and find the beacons in the sample of this repository
 demo: build
 	@echo
-	@./build/fresnel scan --quiet --report build/demo.html testdata/sample
+	@./build/fresnel scan --quiet --output table --report build/demo.html testdata/sample
 	@echo
 	@echo "The same with pictures: $(CURDIR)/build/demo.html"
 	@echo "All about one of them:  ./build/fresnel explain testdata/sample --group ws-04,spoolhost.exe"
@@ -70,9 +70,16 @@ $(GOLANGCI):
 	GOBIN=$(CURDIR)/build/bin go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
 	mv build/bin/golangci-lint $@
 
-## bench: every benchmark, for BENCHTIME each
-bench:
+## bench: every benchmark, for BENCHTIME each, then whole processes side by side with DuckDB and gunzip
+bench: build
 	go test -run '^$$' -bench . -benchtime $(BENCHTIME) ./...
+	test -x build/venv/bin/python || python3 -m venv build/venv
+	build/venv/bin/pip install --quiet duckdb==2.0.0
+	go run ./bench/compare -program build/fresnel -python build/venv/bin/python
+
+## pgo: the profile that the compiler optimizes by, from scans of generated files
+pgo:
+	./bench/pgo
 
 ## fuzz: every fuzz target, for FUZZTIME each
 fuzz:

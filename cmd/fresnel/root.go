@@ -44,8 +44,8 @@ was given.`,
 	return root
 }
 
-// load reads the settings; sets come after those of --set.
-func (a *app) load(sets ...string) (*config.Loaded, error) {
+// load reads the settings; those of flags win over those of --set.
+func (a *app) load(flags ...[2]string) (*config.Loaded, error) {
 	file := a.configFile
 	if file == "" && os.Getenv("FRESNEL_CONFIG") == "" {
 		if dir, err := os.UserConfigDir(); err == nil {
@@ -55,7 +55,7 @@ func (a *app) load(sets ...string) (*config.Loaded, error) {
 			}
 		}
 	}
-	return config.Load(config.Sources{File: file, Env: a.env, Set: append(append([]string(nil), a.sets...), sets...)})
+	return config.Load(config.Sources{File: file, Env: a.env, Set: a.sets, Flags: flags})
 }
 
 // startProfile begins the CPU profile that --cpu-profile asks for.

@@ -46,8 +46,12 @@ looks at one window only.`,
 				return err
 			}
 			o.All = all
+			width, isTerminal := terminal(a.stdout)
 			if out == "" {
-				out = output.Formats[0].Name
+				out = "ndjson"
+				if isTerminal {
+					out = "table"
+				}
 			}
 			form, err := output.ByName(out)
 			if err != nil {
@@ -59,7 +63,6 @@ looks at one window only.`,
 			case form.Traces:
 				o.Pictures = scan.Counts
 			}
-			width, _ := terminal(a.stdout)
 			w := form.New(a.stdout, output.Options{
 				Fields: groupFields(o.GroupBy), BucketSeconds: int64(o.Params.TimeBucketLength),
 				Width: width, Color: a.color(a.stdout), ASCII: ascii,
@@ -103,7 +106,7 @@ looks at one window only.`,
 	}
 	f.add(cmd)
 	fs := cmd.Flags()
-	fs.StringVarP(&out, "output", "o", "", "`form` of the results: "+strings.Join(output.Names(), ", ")+" (default table)")
+	fs.StringVarP(&out, "output", "o", "", "`form` of the results: "+strings.Join(output.Names(), ", ")+" (default table on a terminal, ndjson otherwise)")
 	fs.StringVar(&reportFile, "report", "", "write a page with pictures of the findings to this HTML `file`")
 	fs.BoolVar(&all, "all", false, "groups that are not beaconing too")
 	fs.BoolVar(&explainFilter, "explain-filter", false, "count the events that each clause of the filter let in or threw out")
@@ -193,6 +196,9 @@ func (a *app) notes(s *scan.Summary, o *scan.Options) {
 			more = ", ..."
 		}
 		note("%s of no known input: %s%s", human.Plural(int64(n), "file"), strings.Join(names, ", "), more)
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.Unneeded)) {
+		note("%s not read, as this run needs nothing of them: %s", human.Plural(int64(s.Unneeded[name]), "file"), name)
 	}
 	for _, bad := range s.BadShown {
 		note("%s", human.Safe(bad))

@@ -62,18 +62,18 @@ func completeGroupBy(_ *cobra.Command, _ []string, typed string) ([]string, cobr
 }
 
 // settings returns what the flags set, for config.Load.
-func (f *scanFlags) settings() (sets []string) {
+func (f *scanFlags) settings() (sets [][2]string) {
 	if f.groupBy != "" {
-		sets = append(sets, "group_by=["+f.groupBy+"]")
+		sets = append(sets, [2]string{"--group-by", "group_by=[" + f.groupBy + "]"})
 	}
 	if f.every != "" {
-		sets = append(sets, "schedule.every="+f.every)
+		sets = append(sets, [2]string{"--every", "schedule.every=" + f.every})
 	}
 	if f.noFilter {
-		sets = append(sets, "filter.enabled=false")
+		sets = append(sets, [2]string{"--no-filter", "filter.enabled=false"})
 	}
 	if f.strict {
-		sets = append(sets, "inputs.strict=true")
+		sets = append(sets, [2]string{"--strict", "inputs.strict=true"})
 	}
 	return sets
 }

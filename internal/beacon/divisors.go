@@ -6,26 +6,26 @@ type divisors struct {
 	start []int32 // of period p: all[start[p]:start[p+1]]
 }
 
-// upTo makes the divisors of all periods to max known.
-func (d *divisors) upTo(max int) {
-	if len(d.start) >= max+2 {
+// upTo makes the divisors of all periods to last known.
+func (d *divisors) upTo(last int) {
+	if len(d.start) >= last+2 {
 		return
 	}
-	start := make([]int32, max+2)
-	for q := 2; q <= max/2; q++ {
-		for p := 2 * q; p <= max; p += q {
+	start := make([]int32, last+2)
+	for q := 2; q <= last/2; q++ {
+		for p := 2 * q; p <= last; p += q {
 			if q < p/2 {
 				start[p+1]++
 			}
 		}
 	}
-	for p := range max + 1 {
+	for p := range last + 1 {
 		start[p+1] += start[p]
 	}
-	all := make([]int32, start[max+1])
+	all := make([]int32, start[last+1])
 	next := append([]int32(nil), start...)
-	for q := 2; q <= max/2; q++ {
-		for p := 2 * q; p <= max; p += q {
+	for q := 2; q <= last/2; q++ {
+		for p := 2 * q; p <= last; p += q {
 			if q < p/2 {
 				all[next[p]] = int32(q)
 				next[p]++

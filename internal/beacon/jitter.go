@@ -255,7 +255,8 @@ func (j *jittered) sparseCandidates(at *window, sx float64, u []int64, filled []
 	s := at.y + reach // where y begins, for the smallest shift
 	ys := filled[j.before[at.y-reach]:j.before[at.y+reach+p]]
 	if len(ys) == 0 {
-		j.candidates = append(candidates, candidate{-reach, m.product(0, 0), m.product(0, sx)})
+		candidates = append(candidates, candidate{-reach, m.product(0, 0), m.product(0, sx)})
+		j.candidates = candidates
 		return 0
 	}
 	pairs, changes := grow(&j.pairs, 2*reach+1), grow(&j.changes, (2*reach+1+63)/64)

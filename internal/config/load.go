@@ -17,7 +17,7 @@ import (
 const MaxFileBytes = 1 << 20
 
 // Sources are where settings come from. Later ones win: the defaults, the file, the
-// environment, Set.
+// environment, Set, Flags.
 type Sources struct {
 	// File is the settings file. When it is "", FRESNEL_CONFIG of Env names it; without
 	// either there is no file.
@@ -33,6 +33,10 @@ type Sources struct {
 
 	// Set holds the values of the flag --set: beacon.max_jitter=0.2. Values are YAML.
 	Set []string
+
+	// Flags holds what other flags set, in the same form behind the name of the flag:
+	// {"--every", "schedule.every=2h"}.
+	Flags [][2]string
 }
 
 // Variables that begin with FRESNEL_ and are no settings.
@@ -52,7 +56,7 @@ type Loaded struct {
 const FromDefault = "default"
 
 // Origin tells where the value of a key came from: "fresnel.yaml:12", the name of an
-// environment variable, "--set", or FromDefault. For a key below a setting it is the
+// environment variable, the name of a flag, or FromDefault. For a key below a setting it is the
 // setting's.
 func (l *Loaded) Origin(key string) string {
 	for key != "" {
@@ -86,7 +90,10 @@ func Load(s Sources) (*Loaded, error) {
 		errs = append(errs, loaded.variable(name, env[name])...)
 	}
 	for _, assignment := range s.Set {
-		errs = append(errs, loaded.set(assignment)...)
+		errs = append(errs, loaded.set("--set", assignment)...)
+	}
+	for _, f := range s.Flags {
+		errs = append(errs, loaded.set(f[0], f[1])...)
 	}
 	for _, err := range unjoin(loaded.Config.Validate()) {
 		key, problem, _ := strings.Cut(err.Error(), ": ")
@@ -244,9 +251,9 @@ func envPath(t reflect.Type, rest string) []string {
 	return nil
 }
 
-// set takes one --set.
-func (l *Loaded) set(assignment string) []error {
-	y := &layer{origins: l.origins, where: func(int) string { return "--set" }}
+// set takes the assignment of one flag.
+func (l *Loaded) set(flag, assignment string) []error {
+	y := &layer{origins: l.origins, where: func(int) string { return flag }}
 	key, value, ok := strings.Cut(assignment, "=")
 	key = strings.TrimSpace(key)
 	if !ok || key == "" {

@@ -272,6 +272,7 @@ func FuzzLinesAgainstEncodingJSON(f *testing.F) {
 	f.Add([]byte(fmt.Sprintf(answer, fmt.Sprintf(answer, `{"a":1},[2,{"b":[3]}]`))))
 	f.Add([]byte(`{"took":1,"response":{"x":1},"rawResponse":{"hits":{"hits":{},"hits":[{"a":1}]}}}` + "\n" + `{"responses":[{"hits":{"x":[],"hits":[1]}}]}`))
 	f.Add([]byte("[\n{\"a\":{\"b\":1,\n{\"c\":\"\n}}]\ufeff\x1e{"))
+	f.Add([]byte("{\"\":[\n{}]}"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		got, err := io.ReadAll(newReshaper(bytes.NewReader(text)))
 		if err != nil && err != ErrCut {

@@ -78,6 +78,9 @@ type reshaper struct {
 	begin  int  // of the document
 	quoted bool // the indentation is within a string
 	flat   bool // documents are printed over several lines without indentation
+	stair  bool // a line of the document is indented
+
+	arrays uint64 // bit depth%64 tells that the container there is an array
 }
 
 func newReshaper(text io.Reader) *reshaper {
@@ -196,7 +199,7 @@ func (r *reshaper) step(in []byte) {
 						from = i + 1
 					}
 				}
-				r.depth++
+				r.enter(c)
 				i++
 			case '}', ']':
 				r.depth--
@@ -307,7 +310,8 @@ func (r *reshaper) between(c byte) {
 		r.column = -1
 	case '{':
 		r.begins(inside)
-		r.held, r.depth = true, r.base+1
+		r.held = true
+		r.enter(c)
 		r.answer, r.hits = r.depth, false
 	case '"':
 		r.begins(inString)
@@ -335,7 +339,7 @@ func (r *reshaper) between(c byte) {
 
 // begins starts a document.
 func (r *reshaper) begins(s state) {
-	r.state, r.start, r.begin = s, len(r.out), r.column
+	r.state, r.start, r.begin, r.stair = s, len(r.out), r.column, false
 }
 
 // end ends the document.
@@ -361,14 +365,36 @@ func (r *reshaper) cut() {
 // margin looks at the first byte c of a line of a document.
 func (r *reshaper) margin(c byte) {
 	switch {
-	case r.column > r.begin || c == '}' || c == ']':
-	case c == '{' && !r.flat: // the next document: this one has no end
+	case r.column > r.begin:
+		r.stair = true
+	case c == '}' || c == ']':
+	case c == '{' && !r.flat && (r.stair || !r.continues()): // the next document: this one has no end
 		column := r.column
 		r.end()
 		r.column = column
 	case r.keep:
 		r.flat = true
 	}
+}
+
+// enter opens a container of the document.
+func (r *reshaper) enter(c byte) {
+	r.depth++
+	bit := uint64(1) << (r.depth % 64)
+	if r.arrays &^= bit; c == '[' {
+		r.arrays |= bit
+	}
+}
+
+// continues reports whether an object may come next in the document: behind a colon, or in
+// an array behind its bracket or a comma.
+func (r *reshaper) continues() bool {
+	b := trimRight(r.out[max(r.start, 0):])
+	if !r.keep || len(b) == 0 {
+		return false
+	}
+	last := b[len(b)-1]
+	return last == ':' || (last == '[' || last == ',') && r.arrays>>(r.depth%64)&1 == 1
 }
 
 // opens reports whether c, the bracket that is next, opens the documents of an answer. If

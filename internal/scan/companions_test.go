@@ -86,8 +86,8 @@ func TestLogsBesideConnectionsNameThem(t *testing.T) {
 		if diff := cmp.Diff(map[string]int64{"10.0.0.1 10.0.0.8": 200, "10.0.0.1 203.0.113.30": 100, "10.0.0.1 203.0.113.40": 100}, got); diff != "" {
 			t.Errorf("%d workers: events by address (-want +got):\n%s", workers, diff)
 		}
-		if s.Files != 1 || s.Skipped["zeek: file that is not read"] != 3 {
-			t.Errorf("%d workers: got %d files read, skipped %v; want 1, and 3 files that are not read", workers, s.Files, s.Skipped)
+		if s.Files != 1 || s.Unneeded["zeek"] != 3 {
+			t.Errorf("%d workers: got %d files read, %d not needed; want 1 and 3", workers, s.Files, s.Unneeded["zeek"])
 		}
 	}
 }

@@ -155,7 +155,7 @@ func (g *gathering) open(ctx context.Context) ([]*input, error) {
 			g.summary.Formats[in.format.name]++
 			kept = append(kept, in)
 		} else {
-			g.summary.Skipped[in.format.name+": file that is not read"]++
+			g.summary.Unneeded[in.format.name]++
 		}
 	}
 	g.summary.Files = len(kept)

@@ -6,6 +6,7 @@ import (
 
 	"fresnel/internal/event"
 	"fresnel/internal/finding"
+	"fresnel/internal/human"
 )
 
 // keys turn events into the keys of their groups and back. A key is a byte that tells by
@@ -64,10 +65,12 @@ func (k keys) group(key []byte) finding.Group {
 	return g
 }
 
-// is reports whether a key is that of g. Values are compared as they are shown.
+// is reports whether a key is that of g, whose values may be spelled as they are shown, with
+// what is not safe to show escaped.
 func (k keys) is(key []byte, g *finding.Group) bool {
-	got := k.group(key)
-	return slices.Equal(got.Values, g.Values)
+	return slices.EqualFunc(k.group(key).Values, g.Values, func(value, want string) bool {
+		return value == want || human.Safe(value) == want
+	})
 }
 
 // detailFields are kept of a group's newest event in each cell.

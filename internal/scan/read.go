@@ -107,7 +107,7 @@ func (r *reader) run(ctx context.Context) error {
 		}
 		b.release()
 		if err != nil {
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				return nil
 			}
 			return err

@@ -74,6 +74,7 @@ type Summary struct {
 	Problems []files.Problem // files that could not be read, or not to their ends
 	Failed   int             // files that were named and could not be read at all
 	Formats  map[string]int  // files by the name of their input
+	Unneeded map[string]int  // files with nothing that this run needs, by the name of their input
 
 	Events   int64            // decoded
 	Bad      int64            // records that could not be decoded
@@ -104,7 +105,7 @@ func Run(ctx context.Context, o Options, emit func(*finding.Result) error) (*Sum
 		o.Progress = new(Progress)
 	}
 	s := &Summary{
-		Formats: map[string]int{}, Skipped: map[string]int64{}, NoGroup: map[string]int64{},
+		Formats: map[string]int{}, Unneeded: map[string]int{}, Skipped: map[string]int64{}, NoGroup: map[string]int64{},
 		Problems: slices.Clone(o.Problems), Failed: len(o.Problems),
 		First: math.MaxInt64, Last: math.MinInt64, Filter: make([]int64, len(o.Filter.Outcomes())),
 	}

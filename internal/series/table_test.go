@@ -241,10 +241,8 @@ func TestIdleSkipsTheGapsBetweenEvents(t *testing.T) {
 		if next == math.MaxInt64 {
 			break
 		}
-		end := int64(0)
-		if idle {
-			end = (next + 3599) / 3600 * 3600
-		} else {
+		end := (next + 3599) / 3600 * 3600
+		if !idle {
 			end = ends[len(ends)-1] + 3600
 		}
 		ends = append(ends, end)
