@@ -36,9 +36,10 @@ func (d *detection) run(ctx context.Context, emit func(*finding.Result) error) e
 	if d.summary.Last < d.summary.First {
 		return nil
 	}
-	for _, s := range d.shards {
-		d.views = append(d.views, s.table.View(d.plan.params.NumberBucketsInRange, int64(d.plan.params.TimeBucketLength)))
-	}
+	d.views = make([]*series.View, len(d.shards))
+	d.o.each(len(d.shards), func(i int) {
+		d.views[i] = d.shards[i].table.View(d.plan.params.NumberBucketsInRange, int64(d.plan.params.TimeBucketLength))
+	})
 	for range d.o.Workers {
 		a, err := beacon.NewAnalyzer(d.plan.params)
 		if err != nil {

@@ -110,9 +110,7 @@ func (g *gathering) files(ctx context.Context) error {
 		err = g.phase(ctx, inputs[:n])
 		inputs = inputs[n:]
 	}
-	for _, s := range g.shards {
-		s.finish()
-	}
+	g.o.each(len(g.shards), func(i int) { g.shards[i].finish() })
 	if g.strict != nil {
 		return g.strict
 	}

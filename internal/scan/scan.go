@@ -11,6 +11,7 @@ import (
 	"os"
 	"runtime"
 	"slices"
+	"sync"
 	"sync/atomic"
 
 	"fresnel/internal/beacon"
@@ -132,3 +133,17 @@ func Run(ctx context.Context, o Options, emit func(*finding.Result) error) (*Sum
 var statisticsFields = event.SetOf(append([]event.Field{
 	event.Timestamp, event.Ingested, event.SourceBytes, event.DestinationBytes, event.DestinationIP,
 }, detailFields...)...)
+
+// each calls f for the numbers below n, side by side, and returns when all calls have.
+func (o *Options) each(n int, f func(i int)) {
+	var next atomic.Int64
+	var wait sync.WaitGroup
+	for range min(o.Workers, n) {
+		wait.Go(func() {
+			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+				f(i)
+			}
+		})
+	}
+	wait.Wait()
+}
