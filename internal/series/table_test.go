@@ -167,7 +167,15 @@ func TestWindowsAgreeWithThePlainSums(t *testing.T) {
 				if rng.IntN(9) == 0 {
 					o.DestinationIP = netip.Addr{}
 				}
-				o.IngestedNanos = o.TimeNanos + int64(rng.IntN(1e9))
+				if rng.IntN(3) > 0 {
+					o.IngestedNanos = o.TimeNanos + int64(rng.IntN(1e9))
+				}
+				switch rng.IntN(20) {
+				case 0:
+					o.SourceBytes = -o.SourceBytes
+				case 1:
+					o.DestinationBytes <<= 30
+				}
 				events = append(events, o)
 			}
 			if !tt.disorder {
