@@ -44,9 +44,11 @@ func DefaultParams() Params {
 }
 
 // Bounds that keep a run within memory: a window of a year of minutes, and summaries of
-// 2000 addresses.
+// 2000 addresses; and one that keeps the beginning of a window, in nanoseconds, within 64
+// bits: a window of 100 years.
 const (
 	MaxBuckets        = 600_000
+	maxWindowSeconds  = 100 * 365 * 86400
 	maxDestinationIPs = 1000
 )
 
@@ -61,6 +63,8 @@ func (p Params) Validate() error {
 	finite := func(f float64) bool { return f >= 0 && !math.IsInf(f, 0) } // false for NaN
 	want(p.NumberBucketsInRange >= 1 && p.NumberBucketsInRange <= MaxBuckets, "number_buckets_in_range", p.NumberBucketsInRange, fmt.Sprintf("1 to %d buckets", MaxBuckets))
 	want(p.TimeBucketLength >= 1 && p.TimeBucketLength <= 86400, "time_bucket_length", p.TimeBucketLength, "1 to 86400 seconds")
+	want(len(errs) > 0 || p.WindowSeconds() <= maxWindowSeconds, "time_bucket_length", p.TimeBucketLength,
+		fmt.Sprintf("a window of at most 100 years, which %d buckets are up to %d seconds", p.NumberBucketsInRange, maxWindowSeconds/max(1, p.NumberBucketsInRange)))
 	want(p.NumberDestinationIPs >= 1 && p.NumberDestinationIPs <= maxDestinationIPs, "number_destination_ips", p.NumberDestinationIPs, fmt.Sprintf("1 to %d", maxDestinationIPs))
 	want(finite(p.MaxBeaconingBytesCov), "max_beaconing_bytes_cov", p.MaxBeaconingBytesCov, "0 or more")
 	want(finite(p.MaxBeaconingCountRV), "max_beaconing_count_rv", p.MaxBeaconingCountRV, "0 or more")

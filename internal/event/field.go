@@ -226,6 +226,51 @@ func (e *Event) Count(f Field) int64 {
 	return 0
 }
 
+// SetIP sets a field of KindIP, and does nothing for any other.
+func (e *Event) SetIP(f Field, a netip.Addr) {
+	switch f {
+	case SourceIP:
+		e.SourceIP = a
+	case DestinationIP:
+		e.DestinationIP = a
+	}
+}
+
+// SetBool sets a field of KindBool, and does nothing for any other.
+func (e *Event) SetBool(f Field, b Tristate) {
+	switch f {
+	case SignatureExists:
+		e.SignatureExists = b
+	case SignatureTrusted:
+		e.SignatureTrusted = b
+	case SignatureValid:
+		e.SignatureValid = b
+	}
+}
+
+// SetCount sets a field of KindCount or KindTime, and does nothing for any other. n fits the
+// field: a port is at most 65535.
+func (e *Event) SetCount(f Field, n int64) {
+	switch f {
+	case Timestamp:
+		e.TimeNanos = n
+	case Ingested:
+		e.IngestedNanos = n
+	case Duration:
+		e.DurationNanos = n
+	case SourcePort:
+		e.SourcePort = uint16(n)
+	case DestinationPort:
+		e.DestinationPort = uint16(n)
+	case SourceBytes:
+		e.SourceBytes = n
+	case DestinationBytes:
+		e.DestinationBytes = n
+	case ProcessPID:
+		e.ProcessPID = n
+	}
+}
+
 // Has reports whether e has a value in f.
 func (e *Event) Has(f Field) bool {
 	switch f.Kind() {

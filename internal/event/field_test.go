@@ -19,45 +19,18 @@ func one(e *Event, f Field, text string, ip netip.Addr, n int64, b Tristate) str
 		*e.Text(f) = text
 		return text
 	case KindIP:
-		if f == SourceIP {
-			e.SourceIP = ip
-		} else {
-			e.DestinationIP = ip
-		}
+		e.SetIP(f, ip)
 		return ip.String()
 	case KindBool:
-		switch f {
-		case SignatureExists:
-			e.SignatureExists = b
-		case SignatureTrusted:
-			e.SignatureTrusted = b
-		case SignatureValid:
-			e.SignatureValid = b
-		default:
-		}
+		e.SetBool(f, b)
 		return strconv.FormatBool(b == True)
 	default:
+		if f == SourcePort || f == DestinationPort {
+			n = int64(uint16(n))
+		}
+		e.SetCount(f, n)
+		return strconv.FormatInt(n, 10)
 	}
-	switch f {
-	case Timestamp:
-		e.TimeNanos = n
-	case Ingested:
-		e.IngestedNanos = n
-	case Duration:
-		e.DurationNanos = n
-	case SourcePort:
-		e.SourcePort, n = uint16(n), int64(uint16(n))
-	case DestinationPort:
-		e.DestinationPort, n = uint16(n), int64(uint16(n))
-	case SourceBytes:
-		e.SourceBytes = n
-	case DestinationBytes:
-		e.DestinationBytes = n
-	case ProcessPID:
-		e.ProcessPID = n
-	default:
-	}
-	return strconv.FormatInt(n, 10)
 }
 
 func TestFieldsAreNamedOnce(t *testing.T) {

@@ -37,15 +37,6 @@ func Sentences(r *finding.Result, p beacon.Params) []Line {
 
 const notTested = "Not tested: the group has too few events for any test."
 
-// share writes a coefficient of variation beside its limit: with two decimals of a percent, so
-// that what is just above the limit does not look equal to it.
-func share(f float64) string {
-	if math.IsNaN(f) || math.IsInf(f, 0) {
-		return "no share"
-	}
-	return human.Number(math.Round(f*1e4)/100) + "%"
-}
-
 func bytesSentence(s *beacon.Stats, p beacon.Params, verb string, tested bool, buckets int, fired bool, mean, deviation float64) string {
 	switch {
 	case !s.Enough:
@@ -58,10 +49,10 @@ func bytesSentence(s *beacon.Stats, p beacon.Params, verb string, tested bool, b
 	limit := human.Percent(p.MaxBeaconingBytesCov)
 	if fired {
 		return fmt.Sprintf("Fired: the bytes %s hardly vary, %s on average with a standard deviation of %s (%s of the mean; the limit is %s).",
-			verb, human.Bytes(mean), human.Bytes(deviation), share(deviation/math.Abs(mean)), limit)
+			verb, human.Bytes(mean), human.Bytes(deviation), human.Percent(deviation/math.Abs(mean)), limit)
 	}
 	return fmt.Sprintf("Did not fire: the bytes %s vary too much, %s on average with a standard deviation of %s (%s of the mean; the limit is %s).",
-		verb, human.Bytes(mean), human.Bytes(deviation), share(deviation/math.Abs(mean)), limit)
+		verb, human.Bytes(mean), human.Bytes(deviation), human.Percent(deviation/math.Abs(mean)), limit)
 }
 
 func bucketsHave(n int) string {
@@ -78,11 +69,15 @@ func countSentence(s *beacon.Stats, p beacon.Params) string {
 	}
 	if !s.CountTested {
 		return fmt.Sprintf("Not tested: %d of %d buckets of %s hold events (%s), and more than %s are needed to look for callbacks faster than a bucket.",
-			s.NonEmptyBuckets, s.Interval, bucket, share(float64(s.NonEmptyBuckets)/float64(s.Interval)), human.Percent(p.MinNotEmpty))
+			s.NonEmptyBuckets, s.Interval, bucket, human.Percent(float64(s.NonEmptyBuckets)/float64(s.Interval)), human.Percent(p.MinNotEmpty))
 	}
 	deviation := math.Sqrt(s.VarianceCounts)
-	numbers := fmt.Sprintf("%s callbacks per bucket of %s on average with a standard deviation of %s (%s of the mean; the limit is %s)",
-		human.Number(s.MeanCounts), bucket, human.Number(deviation), share(deviation/math.Abs(s.MeanCounts)), human.Percent(p.MaxBeaconingCountRV))
+	noun := "callbacks"
+	if s.MeanCounts == 1 {
+		noun = "callback"
+	}
+	numbers := fmt.Sprintf("%s %s per bucket of %s on average with a standard deviation of %s (%s of the mean; the limit is %s)",
+		human.Number(s.MeanCounts), noun, bucket, human.Number(deviation), human.Percent(deviation/math.Abs(s.MeanCounts)), human.Percent(p.MaxBeaconingCountRV))
 	if s.LowCountVariation {
 		return "Fired: the callbacks come at a steady rate, " + numbers + ", so that the period is no longer than a bucket."
 	}
@@ -104,16 +99,20 @@ func periodicSentence(s *beacon.Stats, p beacon.Params) string {
 		return text
 	}
 	longest := human.Seconds(int64(s.Interval/max(p.MinNumberPeriods, 1)) * int64(p.TimeBucketLength))
-	return fmt.Sprintf("Did not fire: the counts do not repeat well enough, at best with an %s; the least is %s. Periods up to %s were tried, which is as long as %d repeats allow.",
-		numbers, limit, longest, p.MinNumberPeriods)
+	allow := human.Plural(int64(p.MinNumberPeriods), "repeat") + " allow"
+	if p.MinNumberPeriods == 1 {
+		allow += "s"
+	}
+	return fmt.Sprintf("Did not fire: the counts do not repeat well enough, at best with an %s; the least is %s. Periods up to %s were tried, which is as long as %s.",
+		numbers, limit, longest, allow)
 }
 
 func verdict(s *beacon.Stats, p beacon.Params) string {
 	if !s.Enough {
 		have := fmt.Sprintf("Not beaconing: events in %s over %s, too few to tell.",
 			human.Plural(int64(s.NonEmptyBuckets), "bucket"), human.Plural(int64(s.Interval), "bucket"))
-		return have + fmt.Sprintf(" The tests need %d buckets with events, and %d from the first to the last (%d repeats).",
-			p.MinNumberPeriods+1, 2*p.MinNumberPeriods, p.MinNumberPeriods)
+		return have + fmt.Sprintf(" The tests need %d buckets with events, and %d from the first to the last (%s).",
+			p.MinNumberPeriods+1, 2*p.MinNumberPeriods, human.Plural(int64(p.MinNumberPeriods), "repeat"))
 	}
 	if !s.IsBeaconing {
 		return "Not beaconing: none of the four tests fired."

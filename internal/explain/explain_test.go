@@ -44,6 +44,8 @@ func TestSentences(t *testing.T) {
 		{"steady counts", fast(), "counts", "Fired: the callbacks come at a steady rate, 4 callbacks per bucket of 1m on average with a standard deviation of 0 (0% of the mean; the limit is 10%), so that the period is no longer than a bucket."},
 		{"counts that vary", with(fast(), func(s *beacon.Stats) { s.LowCountVariation, s.VarianceCounts = false, 4 }), "counts",
 			"Did not fire: the rate of callbacks is not steady, 4 callbacks per bucket of 1m on average with a standard deviation of 2 (50% of the mean; the limit is 10%)."},
+		{"one callback in each bucket", with(fast(), func(s *beacon.Stats) { s.MeanCounts = 1 }), "counts",
+			"Fired: the callbacks come at a steady rate, 1 callback per bucket of 1m on average with a standard deviation of 0 (0% of the mean; the limit is 10%), so that the period is no longer than a bucket."},
 		{"too many empty buckets", five(), "counts", "Not tested: 72 of 356 buckets of 1m hold events (20.22%), and more than 50% are needed to look for callbacks faster than a bucket."},
 		{"counts that repeat", five(), "periodic", "Fired: the counts repeat, autocovariance 1 at a period of 5m (5 buckets); the least is 0.7."},
 		{"counts that do not change", with(fast(), func(s *beacon.Stats) { s.Periodic, s.MaxAutocovariancePeriod, s.Autocovariance = true, 2, 1 }), "periodic",
@@ -115,7 +117,7 @@ func TestNumbersAreAllOfTheDocument(t *testing.T) {
 	}
 }
 
-func TestIntervals(t *testing.T) {
+func TestGaps(t *testing.T) {
 	second := int64(time.Second)
 	steady := func(n int, gap func(i int) int64) []int64 {
 		times := []int64{0}
@@ -131,7 +133,7 @@ func TestIntervals(t *testing.T) {
 		want  Histogram
 	}{
 		{"no callback", nil, 10, Histogram{}},
-		{"one callback has no interval", []int64{5}, 10, Histogram{}},
+		{"one callback has no gap", []int64{5}, 10, Histogram{}},
 		{"a clock without jitter fills one bin", steady(10, func(int) int64 { return 60 * second }), 10,
 			Histogram{Bins: []int64{10}, Start: time.Minute, Width: 200 * time.Millisecond, Total: 10, Median: time.Minute, P10: time.Minute, P90: time.Minute}},
 		{"jitter spreads", steady(11, func(i int) int64 { return int64(50+i) * second }), 10,
@@ -141,7 +143,7 @@ func TestIntervals(t *testing.T) {
 		{"all at once", []int64{7, 7, 7}, 10, Histogram{Bins: []int64{2}, Width: time.Millisecond, Total: 2}},
 		{"times that run backwards count as none", []int64{9, 5}, 10, Histogram{Bins: []int64{1}, Width: time.Millisecond, Total: 1}},
 	} {
-		got := Intervals(c.times, c.bins)
+		got := Gaps(c.times, c.bins)
 		if !slices.Equal(got.Bins, c.want.Bins) || got.Start != c.want.Start || got.Width != c.want.Width || got.Above != c.want.Above ||
 			got.Total != c.want.Total || got.Median != c.want.Median || got.P10 != c.want.P10 || got.P90 != c.want.P90 {
 			t.Errorf("%s:\ngot  %+v\nwant %+v", c.name, got, c.want)
@@ -167,13 +169,13 @@ func TestLabelsOfBins(t *testing.T) {
 	}
 }
 
-func FuzzIntervals(f *testing.F) {
+func FuzzGaps(f *testing.F) {
 	f.Add(int64(0), int64(5), int64(1e18), 10)
 	f.Fuzz(func(t *testing.T, a, b, c int64, bins int) {
 		times := []int64{a, b, c}
 		slices.Sort(times)
 		bins %= 1000
-		h := Intervals(times, bins)
+		h := Gaps(times, bins)
 		sum := h.Above
 		for _, n := range h.Bins {
 			sum += n

@@ -21,7 +21,7 @@ type Style struct {
 
 // Write writes all that is known of r for a person: who it is, a sentence for each test, every
 // number of the result document and, where r has a trace, a sparkline of the counts and a
-// histogram of the intervals between callbacks. p are the parameters that r was computed with.
+// histogram of the gaps between callbacks. p are the parameters that r was computed with.
 func Write(w io.Writer, r *finding.Result, p beacon.Params, st Style) error {
 	if st.Width <= 0 {
 		st.Width = 100
@@ -32,7 +32,7 @@ func Write(w io.Writer, r *finding.Result, p beacon.Params, st Style) error {
 	d.numbers(r)
 	if r.Trace != nil {
 		d.counts(r.Trace)
-		d.intervals(r.Trace)
+		d.gaps(r.Trace)
 	}
 	return d.out.Flush()
 }
@@ -42,20 +42,11 @@ type writer struct {
 	Style
 }
 
-// Colours: parameters of the terminal's SGR sequence.
-const (
-	bold   = "1"
-	dim    = "2"
-	red    = "1;31"
-	yellow = "33"
-	cyan   = "36"
-)
-
 func (d *writer) paint(text, color string) string {
-	if !d.Color || text == "" {
+	if !d.Color {
 		return text
 	}
-	return "\x1b[" + color + "m" + text + "\x1b[0m"
+	return human.Paint(text, color)
 }
 
 func (d *writer) line(parts ...string) {
@@ -67,7 +58,7 @@ func (d *writer) line(parts ...string) {
 func (d *writer) heading(head, text string) {
 	for i, l := range wrap(head+"  "+text, d.Width) {
 		if rest, ok := strings.CutPrefix(l, head); ok && i == 0 {
-			l = d.paint(head, bold) + rest
+			l = d.paint(head, human.Bold) + rest
 		}
 		d.line(l)
 	}
@@ -85,7 +76,7 @@ func (d *writer) rows(rows [][2]string) {
 			if i == 0 {
 				head = r[0]
 			}
-			d.line("  ", d.paint(human.Pad(head, name, false), dim), "  ", text)
+			d.line("  ", d.paint(human.Pad(head, name, false), human.Dim), "  ", text)
 		}
 	}
 }
@@ -118,9 +109,9 @@ func wrap(text string, width int) []string {
 }
 
 func (d *writer) identity(r *finding.Result, p beacon.Params) {
-	color := red
+	color := human.Red
 	if !r.Stats.IsBeaconing {
-		color = bold
+		color = human.Bold
 	}
 	var names []string
 	for _, v := range r.Group.Values {
@@ -180,31 +171,28 @@ func Details(r *finding.Result) [][2]string {
 }
 
 func (d *writer) sentences(lines []Line) {
-	d.line(d.paint("WHY", bold))
+	d.line(d.paint("WHY", human.Bold))
 	for _, l := range lines {
-		mark, color := "-", dim
+		mark, color := "-", human.Dim
 		switch {
 		case l.Fired && d.ASCII:
-			mark, color = "*", yellow
+			mark, color = "*", human.Yellow
 		case l.Fired:
-			mark, color = "●", yellow
+			mark, color = "●", human.Yellow
 		case l.Tested && d.ASCII:
 			mark, color = "o", ""
 		case l.Tested:
 			mark, color = "○", ""
 		}
 		if l.Fired && l.Test == "verdict" {
-			color = red
+			color = human.Red
 		}
 		for i, text := range wrap(l.Text, max(d.Width-24, 16)) {
 			head, m := l.Test, mark
 			if i > 0 {
 				head, m = "", " "
 			}
-			if color != "" {
-				m = d.paint(m, color)
-			}
-			d.line("  ", m, " ", human.Pad(head, 18, false), "  ", text)
+			d.line("  ", d.paint(m, color), " ", human.Pad(head, 18, false), "  ", text)
 		}
 	}
 	d.line()
@@ -212,7 +200,7 @@ func (d *writer) sentences(lines []Line) {
 
 // numbers writes the numbers of the document under their public names, in full precision.
 func (d *writer) numbers(r *finding.Result) {
-	d.line(d.paint("BEACON_STATS", bold))
+	d.line(d.paint("BEACON_STATS", human.Bold))
 	d.rows(Numbers(r))
 	d.line()
 }
@@ -250,12 +238,12 @@ func (d *writer) counts(t *finding.Trace) {
 	}
 	seconds := float64(len(t.Counts)) * float64(t.BucketSeconds) / float64(len(columns))
 	d.heading("COUNTS", fmt.Sprintf("oldest left, about %s a column, at most %s in a bucket", human.Seconds(int64(seconds+0.5)), human.Count(most)))
-	d.line("  ", d.paint(human.Sparkline(columns, d.ASCII), cyan))
+	d.line("  ", d.paint(human.Sparkline(columns, d.ASCII), human.Cyan))
 	d.line()
 }
 
-func (d *writer) intervals(t *finding.Trace) {
-	h := Intervals(t.TimesNanos, 16)
+func (d *writer) gaps(t *finding.Trace) {
+	h := Gaps(t.TimesNanos, 16)
 	if h.Total == 0 {
 		return
 	}
@@ -286,7 +274,7 @@ func (d *writer) intervals(t *finding.Trace) {
 		if n > 0 {
 			length = max(length, 1)
 		}
-		d.line("  ", human.Pad(labels[i], label, true), "  ", human.Pad(human.Count(n), digits, true), "  ", d.paint(strings.Repeat(bar, length), cyan))
+		d.line("  ", human.Pad(labels[i], label, true), "  ", human.Pad(human.Count(n), digits, true), "  ", d.paint(strings.Repeat(bar, length), human.Cyan))
 	}
 	if h.Above > 0 {
 		d.line("  ", human.Pad("more", label, true), "  ", human.Pad(human.Count(h.Above), digits, true))

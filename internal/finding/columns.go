@@ -11,9 +11,8 @@ import (
 
 // A Column is one column of the flat form of a result document.
 type Column struct {
-	Name  string // path in the document, its keys joined by dots
-	Label string // for people
-	Text  bool   // the value is text out of a log, not a number, a time or a boolean
+	Name string // path in the document, its keys joined by dots
+	Text bool   // the value is text out of a log, not a number, a time or a boolean
 
 	value func(dst []byte, r *Result) []byte
 }
@@ -25,13 +24,13 @@ func (c Column) Append(dst []byte, r *Result) []byte { return c.value(dst, r) }
 // Columns returns the columns of results that were grouped by fields, in a fixed order.
 func Columns(fields []event.Field) []Column {
 	cols := []Column{
-		{Name: own + ".run.end", Label: "run", value: func(dst []byte, r *Result) []byte {
+		{Name: own + ".run.end", value: func(dst []byte, r *Result) []byte {
 			return time.Unix(r.RunEnd, 0).UTC().AppendFormat(dst, time.RFC3339)
 		}},
-		{Name: "@timestamp", Label: "last seen", value: func(dst []byte, r *Result) []byte { return appendTime(dst, r.LastNanos) }},
+		{Name: "@timestamp", value: func(dst []byte, r *Result) []byte { return appendTime(dst, r.LastNanos) }},
 	}
 	for _, f := range fields {
-		cols = append(cols, Column{Name: f.String(), Label: Label(f), Text: f.Kind() == event.KindText, value: func(dst []byte, r *Result) []byte {
+		cols = append(cols, Column{Name: f.String(), Text: f.Kind() == event.KindText, value: func(dst []byte, r *Result) []byte {
 			if i := slices.Index(r.Group.Fields, f); i >= 0 { // else it was grouped by other fields
 				dst = append(dst, r.Group.Values[i]...)
 			}
@@ -39,52 +38,52 @@ func Columns(fields []event.Field) []Column {
 		}})
 	}
 
-	always := func(name, label string, value func(dst []byte, r *Result) []byte) {
-		cols = append(cols, Column{Name: "beacon_stats." + name, Label: label, value: value})
+	always := func(name string, value func(dst []byte, r *Result) []byte) {
+		cols = append(cols, Column{Name: "beacon_stats." + name, value: value})
 	}
-	tested := func(name, label string, value func(dst []byte, r *Result) []byte) {
-		always(name, label, func(dst []byte, r *Result) []byte {
+	tested := func(name string, value func(dst []byte, r *Result) []byte) {
+		always(name, func(dst []byte, r *Result) []byte {
 			if !r.Stats.Enough {
 				return dst
 			}
 			return value(dst, r)
 		})
 	}
-	flag := func(name, label string, value func(r *Result) bool) {
-		tested(name, label, func(dst []byte, r *Result) []byte { return strconv.AppendBool(dst, value(r)) })
+	flag := func(name string, value func(r *Result) bool) {
+		tested(name, func(dst []byte, r *Result) []byte { return strconv.AppendBool(dst, value(r)) })
 	}
-	whole := func(name, label string, value func(r *Result) int) {
-		tested(name, label, func(dst []byte, r *Result) []byte { return strconv.AppendInt(dst, int64(value(r)), 10) })
+	whole := func(name string, value func(r *Result) int) {
+		tested(name, func(dst []byte, r *Result) []byte { return strconv.AppendInt(dst, int64(value(r)), 10) })
 	}
-	float := func(name, label string, value func(r *Result) float64) {
-		tested(name, label, func(dst []byte, r *Result) []byte { return appendFloat(dst, value(r)) })
+	float := func(name string, value func(r *Result) float64) {
+		tested(name, func(dst []byte, r *Result) []byte { return appendFloat(dst, value(r)) })
 	}
-	pair := func(name, label string, value func(r *Result) [2]float64) {
-		float(name+".lower", label+", lower bound", func(r *Result) float64 { return value(r)[0] })
-		float(name+".upper", label+", upper bound", func(r *Result) float64 { return value(r)[1] })
+	pair := func(name string, value func(r *Result) [2]float64) {
+		float(name+".lower", func(r *Result) float64 { return value(r)[0] })
+		float(name+".upper", func(r *Result) float64 { return value(r)[1] })
 	}
-	always("is_beaconing", "beaconing", func(dst []byte, r *Result) []byte { return strconv.AppendBool(dst, r.Stats.IsBeaconing) })
-	whole("beaconing_score", "score", func(r *Result) int { return r.Stats.BeaconingScore })
-	flag("low_source_bytes_variation", "steady source bytes", func(r *Result) bool { return r.Stats.LowSourceBytesVariation })
-	flag("low_destination_bytes_variation", "steady destination bytes", func(r *Result) bool { return r.Stats.LowDestinationBytesVariation })
-	flag("low_count_variation", "steady counts", func(r *Result) bool { return r.Stats.LowCountVariation })
-	flag("periodic", "periodic", func(r *Result) bool { return r.Stats.Periodic })
-	always("interval", "interval in buckets", func(dst []byte, r *Result) []byte { return strconv.AppendInt(dst, int64(r.Stats.Interval), 10) })
-	always("non_empty_buckets", "buckets with events", func(dst []byte, r *Result) []byte {
+	always("is_beaconing", func(dst []byte, r *Result) []byte { return strconv.AppendBool(dst, r.Stats.IsBeaconing) })
+	whole("beaconing_score", func(r *Result) int { return r.Stats.BeaconingScore })
+	flag("low_source_bytes_variation", func(r *Result) bool { return r.Stats.LowSourceBytesVariation })
+	flag("low_destination_bytes_variation", func(r *Result) bool { return r.Stats.LowDestinationBytesVariation })
+	flag("low_count_variation", func(r *Result) bool { return r.Stats.LowCountVariation })
+	flag("periodic", func(r *Result) bool { return r.Stats.Periodic })
+	always("interval", func(dst []byte, r *Result) []byte { return strconv.AppendInt(dst, int64(r.Stats.Interval), 10) })
+	always("non_empty_buckets", func(dst []byte, r *Result) []byte {
 		return strconv.AppendInt(dst, int64(r.Stats.NonEmptyBuckets), 10)
 	})
-	float("mean_source_bytes", "mean source bytes", func(r *Result) float64 { return r.Stats.MeanSourceBytes })
-	float("std_dev_source_bytes", "standard deviation of source bytes", func(r *Result) float64 { return r.Stats.StdDevSourceBytes })
-	pair("source_bytes_percentiles", "source bytes", func(r *Result) [2]float64 { return r.Stats.SourceBytesPercentiles })
-	float("mean_destination_bytes", "mean destination bytes", func(r *Result) float64 { return r.Stats.MeanDestinationBytes })
-	float("std_dev_destination_bytes", "standard deviation of destination bytes", func(r *Result) float64 { return r.Stats.StdDevDestinationBytes })
-	pair("destination_bytes_percentiles", "destination bytes", func(r *Result) [2]float64 { return r.Stats.DestinationBytesPercentiles })
-	float("mean_counts", "mean count", func(r *Result) float64 { return r.Stats.MeanCounts })
-	float("variance_counts", "variance of counts", func(r *Result) float64 { return r.Stats.VarianceCounts })
-	pair("counts_percentiles", "counts", func(r *Result) [2]float64 { return r.Stats.CountsPercentiles })
-	float("autocovariance", "autocovariance", func(r *Result) float64 { return r.Stats.Autocovariance })
-	whole("max_autocovariance_period", "period in buckets", func(r *Result) int { return r.Stats.MaxAutocovariancePeriod })
-	tested("destination_ips", "destinations", func(dst []byte, r *Result) []byte {
+	float("mean_source_bytes", func(r *Result) float64 { return r.Stats.MeanSourceBytes })
+	float("std_dev_source_bytes", func(r *Result) float64 { return r.Stats.StdDevSourceBytes })
+	pair("source_bytes_percentiles", func(r *Result) [2]float64 { return r.Stats.SourceBytesPercentiles })
+	float("mean_destination_bytes", func(r *Result) float64 { return r.Stats.MeanDestinationBytes })
+	float("std_dev_destination_bytes", func(r *Result) float64 { return r.Stats.StdDevDestinationBytes })
+	pair("destination_bytes_percentiles", func(r *Result) [2]float64 { return r.Stats.DestinationBytesPercentiles })
+	float("mean_counts", func(r *Result) float64 { return r.Stats.MeanCounts })
+	float("variance_counts", func(r *Result) float64 { return r.Stats.VarianceCounts })
+	pair("counts_percentiles", func(r *Result) [2]float64 { return r.Stats.CountsPercentiles })
+	float("autocovariance", func(r *Result) float64 { return r.Stats.Autocovariance })
+	whole("max_autocovariance_period", func(r *Result) int { return r.Stats.MaxAutocovariancePeriod })
+	tested("destination_ips", func(dst []byte, r *Result) []byte {
 		for i, d := range r.Destinations {
 			if i > 0 {
 				dst = append(dst, ' ')
@@ -96,10 +95,10 @@ func Columns(fields []event.Field) []Column {
 
 	for _, d := range details {
 		if !slices.Contains(fields, d.field) {
-			cols = append(cols, Column{Name: d.field.String(), Label: Label(d.field), Text: d.field.Kind() == event.KindText, value: d.value})
+			cols = append(cols, Column{Name: d.field.String(), Text: d.field.Kind() == event.KindText, value: d.value})
 		}
 	}
-	return append(cols, Column{Name: own + ".id", Label: "id", value: func(dst []byte, r *Result) []byte {
+	return append(cols, Column{Name: own + ".id", value: func(dst []byte, r *Result) []byte {
 		sum := id(r)
 		return hex.AppendEncode(dst, sum[:])
 	}})

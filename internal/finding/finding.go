@@ -36,7 +36,7 @@ type Result struct {
 	RunEnd int64 // end of the run's window, seconds since 1970 UTC
 	Group  Group
 
-	FirstNanos    int64 // oldest event of the group in the window, to its bucket's precision or better
+	FirstNanos    int64 // oldest event of the group in the window
 	LastNanos     int64 // newest event of the group in the window: the document's @timestamp
 	IngestedNanos int64 // newest event.ingested; 0 when there is none
 
@@ -58,6 +58,23 @@ type Trace struct {
 	Autocovariance   []float64 // by period in buckets; elements 0 and 1 are unused; empty when none was computed
 	TimesNanos       []int64   // callback times, oldest first; nil when they were not kept
 	TimesDropped     int64     // callbacks whose times were not kept, because their bucket held too many
+}
+
+// A Test is one of the four tests, as it is named in lists.
+type Test struct {
+	Word  string // of three letters, whose first letters differ: src, dst, cnt, per
+	Name  string // for people
+	Fired bool
+}
+
+// Tests returns the four tests in the order of the document, and which of them fired.
+func Tests(s *beacon.Stats) [4]Test {
+	return [4]Test{
+		{"src", "steady source bytes", s.LowSourceBytesVariation},
+		{"dst", "steady destination bytes", s.LowDestinationBytesVariation},
+		{"cnt", "steady counts", s.LowCountVariation},
+		{"per", "periodic", s.Periodic},
+	}
 }
 
 // PeriodSeconds is the period that the tests speak of, in seconds, under buckets of the given

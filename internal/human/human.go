@@ -78,17 +78,19 @@ func Count(n int64) string {
 	return b.String()
 }
 
-// Plural returns n and its noun: "1 event", "2 events". The plural takes an s, or ies for y
-// behind a consonant.
-func Plural(n int64, noun string) string {
+// Plural returns n and its noun: "1 event", "2 events".
+func Plural(n int64, noun string) string { return Count(n) + " " + Noun(n, noun) }
+
+// Noun returns the noun that goes with n, which stands elsewhere. The plural takes an s, or ies
+// for y behind a consonant.
+func Noun(n int64, noun string) string {
 	switch {
 	case n == 1:
+		return noun
 	case strings.HasSuffix(noun, "y") && len(noun) > 1 && !strings.ContainsRune("aeiou", rune(noun[len(noun)-2])):
-		noun = noun[:len(noun)-1] + "ies"
-	default:
-		noun += "s"
+		return noun[:len(noun)-1] + "ies"
 	}
-	return Count(n) + " " + noun
+	return noun + "s"
 }
 
 // Number returns f with at most four significant digits, and all digits of a whole part that
@@ -105,9 +107,13 @@ func Number(f float64) string {
 	return strconv.FormatFloat(f, 'g', 4, 64)
 }
 
-// Percent returns a share as a percentage: "5%", "12.5%".
+// Percent returns a share as a percentage with at most four significant digits: "5%",
+// "12.5%", "0.05%". What is no number is "no share".
 func Percent(share float64) string {
-	return strconv.FormatFloat(math.Round(share*1000)/10, 'f', -1, 64) + "%"
+	if math.IsNaN(share) || math.IsInf(share, 0) {
+		return "no share"
+	}
+	return Number(math.Round(share*1e4)/100) + "%"
 }
 
 // Bytes returns a number of bytes in units of 1000: "512 B", "1.4 kB", "3.05 MB".

@@ -61,6 +61,11 @@ func TestNumbers(t *testing.T) {
 		{Bytes(2.5e21), "2500 EB"},
 		{Percent(0.05), "5%"},
 		{Percent(0.125), "12.5%"},
+		{Percent(0.1588), "15.88%"},
+		{Percent(0.0005), "0.05%"},
+		{Percent(math.Inf(1)), "no share"},
+		{Noun(1, "run"), "run"},
+		{Noun(0, "run"), "runs"},
 		{Time(1767225600e9), "2026-01-01 00:00:00"},
 		{ShortTime(1767225600e9), "01-01 00:00"},
 	} {

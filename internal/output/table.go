@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"fresnel/internal/beacon"
 	"fresnel/internal/event"
 	"fresnel/internal/finding"
 	"fresnel/internal/human"
@@ -169,7 +170,7 @@ func (t *table) write(out *bufio.Writer, columns []*column, rows []*finding.Rank
 		out.WriteString(strings.TrimRight(b.String(), " "))
 		out.WriteByte('\n')
 	}
-	line(func(c *column) (string, string) { return human.Shorten(c.forms[c.form].head, c.width, ""), dim })
+	line(func(c *column) (string, string) { return human.Shorten(c.forms[c.form].head, c.width, ""), human.Dim })
 	for i, g := range rows {
 		line(func(c *column) (string, string) {
 			if c.color == nil {
@@ -180,20 +181,11 @@ func (t *table) write(out *bufio.Writer, columns []*column, rows []*finding.Rank
 	}
 }
 
-// Colours: parameters of the terminal's SGR sequence, from the eight that every theme sets.
-const (
-	bold   = "1"
-	dim    = "2"
-	red    = "1;31"
-	yellow = "33"
-	cyan   = "36"
-)
-
 func (t *table) paint(text, color string) string {
-	if !t.o.Color || color == "" || text == "" {
+	if !t.o.Color {
 		return text
 	}
-	return "\x1b[" + color + "m" + text + "\x1b[0m"
+	return human.Paint(text, color)
 }
 
 // columns returns the columns in their order and the steps that make them narrower, the least
@@ -222,16 +214,13 @@ func (t *table) columns(rows []*finding.Ranked, s finding.Summary) ([]*column, [
 		{"DESTINATIONS", func(_ int, g *finding.Ranked) string { return destinations(g) }},
 		{"DESTS", func(_ int, g *finding.Ranked) string { return fmt.Sprint(len(g.Result.Destinations)) }},
 	}}
-	tests := &column{legend: []string{
-		"tests: src steady source bytes|dst steady destination bytes|cnt steady counts|per periodic",
-		"tests: S steady source bytes|D steady destination bytes|C steady counts|P periodic",
-	}, forms: []form{
+	tests := &column{legend: []string{legend(false), legend(true)}, forms: []form{
 		{"TESTS", func(_ int, g *finding.Ranked) string { return t.tests(g, " ") }},
 		{"TESTS", func(_ int, g *finding.Ranked) string { return t.tests(g, "") }},
 	}}
 	runs := &column{right: true, forms: []form{{"RUNS", func(_ int, g *finding.Ranked) string { return fmt.Sprintf("%d/%d", g.Runs, s.Runs) }}}}
-	spark := &column{color: func(*finding.Ranked) string { return cyan }}
-	for _, n := range []int{30, 20, 12, 10, 6} /* divisors of what a Ranking keeps */ {
+	spark := &column{color: func(*finding.Ranked) string { return human.Cyan }}
+	for _, n := range []int{30, 20, 12, 10, 6} { // divisors of the columns that a Ranking keeps
 		spark.forms = append(spark.forms, form{"COUNTS", func(_ int, g *finding.Ranked) string {
 			return human.Sparkline(human.Narrow(g.Counts, n), t.o.ASCII)
 		}})
@@ -300,7 +289,7 @@ func groupColumns(rows []*finding.Ranked) (columns []*column) {
 		if i == len(labels)-1 || slices.Contains(fields, event.ProcessName) {
 			c.color = func(g *finding.Ranked) string {
 				if g.Result.Stats.IsBeaconing {
-					return bold
+					return human.Bold
 				}
 				return ""
 			}
@@ -313,11 +302,11 @@ func groupColumns(rows []*finding.Ranked) (columns []*column) {
 func scoreColor(g *finding.Ranked) string {
 	switch g.Result.Stats.BeaconingScore {
 	case 3:
-		return red
+		return human.Red
 	case 2:
-		return yellow
+		return human.Yellow
 	case 0:
-		return dim
+		return human.Dim
 	}
 	return ""
 }
@@ -358,28 +347,38 @@ func destinations(g *finding.Ranked) string {
 
 // tests names the tests that fired, in words, or in one letter each when sep is empty.
 func (t *table) tests(g *finding.Ranked, sep string) string {
-	s := &g.Result.Stats
 	no := "·"
 	if t.o.ASCII {
 		no = "-"
 	}
 	var words []string
-	for _, c := range []struct {
-		fired bool
-		word  string
-	}{{s.LowSourceBytesVariation, "src"}, {s.LowDestinationBytesVariation, "dst"}, {s.LowCountVariation, "cnt"}, {s.Periodic, "per"}} {
+	for _, test := range finding.Tests(&g.Result.Stats) {
 		switch {
-		case sep == "" && c.fired:
-			words = append(words, strings.ToUpper(c.word[:1]))
+		case sep == "" && test.Fired:
+			words = append(words, strings.ToUpper(test.Word[:1]))
 		case sep == "":
 			words = append(words, no)
-		case c.fired:
-			words = append(words, c.word)
+		case test.Fired:
+			words = append(words, test.Word)
 		default:
 			words = append(words, " "+no+" ")
 		}
 	}
 	return strings.Join(words, sep)
+}
+
+// legend says what the words of tests mean, its parts divided by bars; letters is set for the
+// form of one letter each.
+func legend(letters bool) string {
+	var parts []string
+	for _, test := range finding.Tests(&beacon.Stats{}) {
+		word := test.Word
+		if letters {
+			word = strings.ToUpper(word[:1])
+		}
+		parts = append(parts, word+" "+test.Name)
+	}
+	return "tests: " + strings.Join(parts, "|")
 }
 
 // summary returns the lines below the table. The legend's parts are divided by bars.
@@ -414,7 +413,6 @@ func (t *table) summary(s finding.Summary, rows []*finding.Ranked, legend string
 
 // nothing says why nothing was found and what to try, most fundamental reason first.
 func (t *table) nothing(s finding.Summary) string {
-	window := human.Seconds(s.WindowSeconds)
 	switch {
 	case s.EventsRead == 0 && s.BadRecords > 0:
 		return "No event could be read. Is it the right --input? The first bad records are named above."
@@ -422,14 +420,11 @@ func (t *table) nothing(s finding.Summary) string {
 		return "No event was read. Is the path right, and the --input? Empty files and files of other kinds give none."
 	case s.EventsKept == 0:
 		return "The filter let no event through. --explain-filter tells which clause threw them out, --no-filter switches it off."
-	case s.Runs == 0:
-		return fmt.Sprintf("The events span %s, less than a window of %s, so that no run was due. --end latest looks at them all the same.",
-			human.Seconds((s.LastNanos-s.FirstNanos)/1e9), window)
 	case s.Groups == 0:
-		return "No event lies in a window that was looked at: see --end and --every."
+		return "No event that the filter kept is in a group of a window: all lack a field of --group-by, lie outside of the window of --end, or outside of 1970 to 2105. The notes tell which."
 	}
 	return "No group calls out on a timer that the four tests can see. --all shows all groups; --set beacon.max_jitter=0.2 allows for jitter; " +
-		"a period above a sixth of the window needs a longer one (beacon.number_buckets_in_range, beacon.time_bucket_length)."
+		"a period that is not beacon.min_number_periods times in the window needs a longer one (beacon.number_buckets_in_range, beacon.time_bucket_length)."
 }
 
 // wrap joins facts and breaks the lines at the width of the terminal, between facts where

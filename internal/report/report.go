@@ -68,7 +68,7 @@ type pageView struct {
 	Runs                      bool     // there were several
 	Destinations              bool     // a group does not tell its destination by itself
 	Rows                      []row
-	More                      int // groups that are not listed
+	More                      string // groups that are not listed; empty for none
 	Findings                  []section
 	NotDetailed               int // listed groups without a section
 	Params, Settings          [][2]string
@@ -89,15 +89,9 @@ type row struct {
 	FirstShort   string
 	LastShort    string
 	Destinations string
-	Tests        []test
+	Tests        [4]finding.Test
 	Runs         string
 	Spark        template.HTML
-}
-
-type test struct {
-	Word  string
-	Name  string
-	Fired bool
 }
 
 type section struct {
@@ -135,15 +129,15 @@ func view(page Page) pageView {
 	if found == 0 {
 		v.Title = "No beaconing group"
 	}
-	v.Facts = append(v.Facts, fact{human.Count(s.Groups), "groups"})
+	v.Facts = append(v.Facts, counted(s.Groups, "group", ""))
 	if s.Runs > 1 {
-		v.Facts = append(v.Facts, fact{human.Count(s.Findings), "findings"})
+		v.Facts = append(v.Facts, counted(s.Findings, "finding", ""))
 	}
 	v.Facts = append(v.Facts,
-		fact{human.Count(int64(s.Runs)), plural(s.Runs, "run") + " over " + human.Seconds(page.Params.WindowSeconds())},
-		fact{human.Count(s.EventsRead), "events read"}, fact{human.Count(s.EventsKept), "kept by the filter"})
+		counted(int64(s.Runs), "run", " over "+human.Seconds(page.Params.WindowSeconds())),
+		counted(s.EventsRead, "event", " read"), fact{human.Count(s.EventsKept), "kept by the filter"})
 	if s.BadRecords > 0 {
-		v.Facts = append(v.Facts, fact{human.Count(s.BadRecords), "bad records"})
+		v.Facts = append(v.Facts, counted(s.BadRecords, "bad record", ""))
 	}
 	if s.LastNanos != 0 {
 		v.Facts = append(v.Facts, fact{human.Time(s.FirstNanos), "first event, UTC"}, fact{human.Time(s.LastNanos), "last event, UTC"})
@@ -155,7 +149,7 @@ func view(page Page) pageView {
 	})
 	for i, g := range page.Findings {
 		if i == listed {
-			v.More = len(page.Findings) - listed
+			v.More = human.Plural(int64(len(page.Findings)-listed), "more group")
 			break
 		}
 		r := rowOf(i+1, g, page)
@@ -169,9 +163,9 @@ func view(page Page) pageView {
 	return v
 }
 
-func plural(n int, noun string) string {
-	_, words, _ := strings.Cut(human.Plural(int64(n), noun), " ")
-	return words
+// counted is the fact of n things and what is said of them.
+func counted(n int64, noun, rest string) fact {
+	return fact{human.Count(n), human.Noun(n, noun) + rest}
 }
 
 // params returns the public names of the parameters and their values.
@@ -191,13 +185,8 @@ func rowOf(rank int, g *finding.Ranked, page Page) row {
 		Rank: rank, Score: s.BeaconingScore, Beaconing: s.IsBeaconing,
 		Period: "–", Callbacks: human.Count(r.Events), First: human.Time(r.FirstNanos), Last: human.Time(r.LastNanos), Destinations: "–",
 		FirstShort: human.ShortTime(r.FirstNanos), LastShort: human.ShortTime(r.LastNanos),
-		Tests: []test{
-			{"src", "steady source bytes", s.LowSourceBytesVariation},
-			{"dst", "steady destination bytes", s.LowDestinationBytesVariation},
-			{"cnt", "steady counts", s.LowCountVariation},
-			{"per", "periodic", s.Periodic},
-		},
-		Runs: fmt.Sprintf("%d/%d", g.Runs, page.Summary.Runs),
+		Tests: finding.Tests(s),
+		Runs:  fmt.Sprintf("%d/%d", g.Runs, page.Summary.Runs),
 	}
 	for _, value := range r.Group.Values {
 		v.Values = append(v.Values, human.Safe(value))
@@ -258,13 +247,13 @@ func sectionOf(v row, g *finding.Ranked, p beacon.Params) section {
 		sec.Pictures = append(sec.Pictures, template.HTML(svg)) // #nosec G203 -- package plot escapes all texts
 	}
 	if n := r.Trace.TimesDropped; n > 0 && len(r.Trace.TimesNanos) > 0 {
-		sec.Note = human.Plural(n, "callback") + " of crowded buckets are left out of the timeline and of the intervals."
+		sec.Note = "Left out of the timeline and of the gaps: " + human.Plural(n, "callback") + " of crowded buckets."
 	}
 	return sec
 }
 
 // Pictures draws the pictures of a result, whose Trace is not nil, as SVG: the timeline of
-// its callbacks, the histogram of the intervals between them, bytes sent and received and
+// its callbacks, the histogram of the gaps between them, bytes sent and received and
 // events per bucket, and the autocovariance by period. Their ids begin with id.
 func Pictures(r *finding.Result, p beacon.Params, id string) [][]byte {
 	t, s := r.Trace, &r.Stats
@@ -283,7 +272,7 @@ func Pictures(r *finding.Result, p beacon.Params, id string) [][]byte {
 	note := human.Plural(r.Events, "callback") + ", " + human.Time(r.FirstNanos) + " to " + human.Time(r.LastNanos) + " UTC"
 	timeline := plot.Timeline(caption("time", "Callbacks", note, "Each row is a stretch of time, each tick a callback."), t.TimesNanos, t.Counts, w)
 
-	h := explain.Intervals(t.TimesNanos, 40)
+	h := explain.Gaps(t.TimesNanos, 40)
 	note = "no callback times were kept"
 	if h.Total > 0 {
 		note = fmt.Sprintf("median %s, 80%% within %s to %s", human.Duration(h.Median), human.Duration(h.P10), human.Duration(h.P90))
@@ -293,7 +282,7 @@ func Pictures(r *finding.Result, p beacon.Params, id string) [][]byte {
 	if seconds > 0 && !atMost {
 		marked, name = time.Duration(seconds)*time.Second, "period "+human.Seconds(seconds)
 	}
-	histogram := plot.Histogram(caption("gaps", "Intervals", note, "A beacon has one narrow peak at its period."),
+	histogram := plot.Histogram(caption("gaps", "Gaps", note, "A beacon has one narrow peak at its period."),
 		plot.Bins{Counts: h.Bins, Start: h.Start, Width: h.Width, Label: h.Label, Above: h.Above}, marked, name)
 
 	bytesPicture := func(kind, heading string, values []float64, tested, fired bool, mean, deviation float64, bounds [2]float64) []byte {

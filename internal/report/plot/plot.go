@@ -43,7 +43,7 @@ const (
 	fill  = "fill:var(--data,#0072b2)"
 	line  = "stroke:var(--data,#0072b2);fill:none"
 	mark  = "stroke:var(--mark,#c24d00);stroke-width:1.5;stroke-dasharray:5 3;fill:none"
-	hit   = "fill:var(--mark,#c24d00)"
+	point = "fill:var(--mark,#c24d00)"
 	band  = "fill:var(--band,#009e73);fill-opacity:.16;stroke:var(--band,#009e73);stroke-opacity:.55;stroke-width:1"
 )
 
@@ -345,7 +345,7 @@ func Histogram(c Caption, b Bins, marked time.Duration, name string) []byte {
 // beside writes the label of a mark at x above the plot, as far in as it takes to fit.
 func (p *canvas) beside(x, y float64, s string) {
 	half := 4 * float64(human.Width(s))
-	p.text(min(max(x, left+half), left+plotWidth-half), y, "middle", "font-weight:600;"+hit, s)
+	p.text(min(max(x, left+half), left+plotWidth-half), y, "middle", "font-weight:600;"+point, s)
 }
 
 // Bytes draws the mean bytes of each bucket with events as a dot, the band of the values that
@@ -385,7 +385,7 @@ func Bytes(c Caption, values []float64, w Window, tested bool, bounds [2]float64
 		}
 	}
 	p.path(line+";stroke-width:4;stroke-linecap:round", dots.String())
-	p.path(hit, peaks.String())
+	p.path(point, peaks.String())
 	if above > 0 {
 		p.text(left+plotWidth, top-6, "end", muted, "▲ "+human.Count(int64(above))+" above, up to "+human.Bytes(slices.Max(values)))
 	}
@@ -506,7 +506,7 @@ func Autocovariance(c Caption, r []float64, bucketSeconds int64, threshold float
 		k := int(int64(period-2) * int64(count) / int64(len(r)-2))
 		style := fill
 		if fired {
-			style = hit
+			style = point
 		}
 		p.path(style, bar(left+wide*float64(k), r[period]))
 		p.beside(left+wide*(float64(k)+0.5), top-6, human.Seconds(int64(period)*bucketSeconds))

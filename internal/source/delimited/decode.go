@@ -194,20 +194,17 @@ func (d *decoder) fillOne(s *slot, b []byte) (want string) {
 	case useExecutable:
 		d.e.ProcessExecutable = parse.Text(b)
 	case useLower:
-		*d.e.Text(s.field) = d.inLowerCase(b)
+		*d.e.Text(s.field) = parse.Lower(b, &d.lower)
 	case useTransport:
 		if name, known := parse.Transport(b); known {
 			d.e.NetworkTransport = name
 		} else {
-			d.e.NetworkTransport = d.inLowerCase(b)
+			d.e.NetworkTransport = parse.Lower(b, &d.lower)
 		}
 	case useIP:
 		var a netip.Addr
-		if a, ok = parse.IP(b); s.field == event.SourceIP {
-			d.e.SourceIP = a
-		} else {
-			d.e.DestinationIP = a
-		}
+		a, ok = parse.IP(b)
+		d.e.SetIP(s.field, a)
 		want = "an IP address"
 	case useAddress:
 		if n := len(b); n > 2 && b[0] == '[' && b[n-1] == ']' { // an IPv6 address that stood before a port
@@ -220,35 +217,18 @@ func (d *decoder) fillOne(s *slot, b []byte) (want string) {
 		}
 	case usePort:
 		var n uint16
-		if n, ok = parse.Port(b); s.field == event.SourcePort {
-			d.e.SourcePort = n
-		} else {
-			d.e.DestinationPort = n
-		}
+		n, ok = parse.Port(b)
+		d.e.SetCount(s.field, int64(n))
 		want = "a port"
 	case useCount:
 		var n int64
 		n, ok = parse.Count(b)
-		switch s.field {
-		case event.SourceBytes:
-			d.e.SourceBytes = n
-		case event.DestinationBytes:
-			d.e.DestinationBytes = n
-		case event.ProcessPID:
-			d.e.ProcessPID = n
-		}
+		d.e.SetCount(s.field, n)
 		want = "a count"
 	case useBool:
 		var v event.Tristate
 		v, ok = truth(b)
-		switch s.field {
-		case event.SignatureExists:
-			d.e.SignatureExists = v
-		case event.SignatureTrusted:
-			d.e.SignatureTrusted = v
-		case event.SignatureValid:
-			d.e.SignatureValid = v
-		}
+		d.e.SetBool(s.field, v)
 		want = "true or false"
 	case useDuration:
 		if d.unit == 0 {
@@ -267,24 +247,6 @@ func (d *decoder) fillOne(s *slot, b []byte) (want string) {
 		return ""
 	}
 	return want
-}
-
-// inLowerCase returns b with its ASCII letters in lower case.
-func (d *decoder) inLowerCase(b []byte) string {
-	for i, c := range b {
-		if 'A' <= c && c <= 'Z' {
-			start := len(d.lower)
-			d.lower = append(d.lower, b...)
-			low := d.lower[start:]
-			for ; i < len(low); i++ {
-				if c := low[i]; 'A' <= c && c <= 'Z' {
-					low[i] = c + 'a' - 'A'
-				}
-			}
-			return parse.Text(low)
-		}
-	}
-	return parse.Text(b)
 }
 
 func truth(b []byte) (v event.Tristate, ok bool) {

@@ -226,6 +226,12 @@ duration: got "unix", want one of ns, us, ms, s, clock, for a column is mapped t
 			Time: "yyyy-MM-dd", Columns: map[string]string{"1": "@timestamp", "2": "event.duration"},
 		}, `time: got "yyyy-MM-dd", want unix, unix_ms, rfc3339 or a Go layout with day and hour, such as "2006-01-02 15:04:05"
 duration: got "", want one of ns, us, ms, s, clock, for a column is mapped to event.duration`},
+		{"the zone of this machine, which is another on the next", source.ColumnMap{
+			Time: "2006-01-02 15:04:05", Zone: "Local", Columns: map[string]string{"1": "@timestamp"},
+		}, `zone: got "Local", want a zone of the tz database, such as Europe/Berlin`},
+		{"a zone by its name alone", source.ColumnMap{
+			Time: "2006-01-02 15:04:05 MST", Columns: map[string]string{"1": "@timestamp"},
+		}, `time: got "2006-01-02 15:04:05 MST", want a zone as an offset (-0700), or none and the key zone: names such as CET have no one meaning`},
 		{"a zone for a time that has one", source.ColumnMap{
 			Time: "rfc3339", Zone: "Europe/Berlin", Year: 2024, Columns: map[string]string{"1": "@timestamp"},
 		}, `zone: got "Europe/Berlin", want none, for the time "rfc3339" has a zone

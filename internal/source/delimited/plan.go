@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -278,6 +279,12 @@ func (k *clock) set(c source.ColumnMap) error {
 		} else if _, err := time.Parse(c.Time, reference.Format(c.Time)); err != nil {
 			bad("time: got %q, want a Go layout that reads what it writes: %w", c.Time, err)
 		}
+		in := func(name string, seconds int) string {
+			return reference.In(time.FixedZone(name, seconds)).Add(-time.Duration(seconds) * time.Second).Format(c.Time)
+		}
+		if in("A", 0) != in("B", 0) && in("A", 0) == in("A", 3600) { // CET would silently be read as UTC
+			bad(`time: got %q, want a zone as an offset (-0700), or none and the key zone: names such as CET have no one meaning`, c.Time)
+		}
 		hasYear = differ(reference.AddDate(1, 0, 0))
 		hasZone = differ(reference.In(time.FixedZone("", 3600)).Add(-time.Hour))
 	}
@@ -296,7 +303,7 @@ func (k *clock) set(c source.ColumnMap) error {
 		switch {
 		case hasZone:
 			bad("zone: got %q, want none, for the time %q has a zone", c.Zone, c.Time)
-		case err != nil:
+		case err != nil, zone == time.Local: // that of the machine is another on the next
 			bad("zone: got %q, want a zone of the tz database, such as Europe/Berlin", c.Zone)
 		default:
 			k.zone = zone
@@ -341,14 +348,14 @@ func (p *plan) setConstant(name, value string) error {
 	b := []byte(value)
 	var ok bool
 	switch f {
-	case event.SourceIP:
-		p.base.SourceIP, ok = parse.IP(b)
-	case event.DestinationIP:
-		p.base.DestinationIP, ok = parse.IP(b)
-	case event.SourcePort:
-		p.base.SourcePort, ok = parse.Port(b)
-	case event.DestinationPort:
-		p.base.DestinationPort, ok = parse.Port(b)
+	case event.SourceIP, event.DestinationIP:
+		var a netip.Addr
+		a, ok = parse.IP(b)
+		p.base.SetIP(f, a)
+	case event.SourcePort, event.DestinationPort:
+		var n uint16
+		n, ok = parse.Port(b)
+		p.base.SetCount(f, int64(n))
 	default:
 		text := p.base.Text(f)
 		if text == nil {

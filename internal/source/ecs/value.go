@@ -31,41 +31,35 @@ func (d *decoder) set(f event.Field, v *jsonlines.Value) bool {
 		if !ok || v.Kind != jsonlines.String {
 			return d.wrong(f, v, "an IP address")
 		}
-		old := &e.SourceIP
-		if f == event.DestinationIP {
-			old = &e.DestinationIP
-		}
-		if first || less(ip, *old) {
-			*old = ip
+		if first || less(ip, e.IP(f)) {
+			e.SetIP(f, ip)
 		}
 	case event.KindBool:
 		b, ok := boolean(v)
 		if !ok {
 			return d.wrong(f, v, "true or false")
 		}
-		d.setBool(f, b, first)
+		if first || b < e.Bool(f) {
+			e.SetBool(f, b)
+		}
 	case event.KindTime:
 		nanos, ok := date(v)
 		if !ok {
 			return d.wrong(f, v, "a time: RFC 3339 or milliseconds since 1970")
 		}
-		old := &e.TimeNanos
-		if f == event.Ingested {
-			old = &e.IngestedNanos
-		}
-		if first || nanos < *old {
-			*old = nanos
+		if first || nanos < e.Count(f) {
+			e.SetCount(f, nanos)
 		}
 	case event.KindCount:
 		n, ok := whole(v)
 		if !ok {
 			return d.wrong(f, v, "a whole number")
 		}
-		if !first {
-			n = min(n, e.Count(f))
-		}
-		if !d.setCount(f, n) {
+		if (f == event.SourcePort || f == event.DestinationPort) && (n < 0 || n > math.MaxUint16) {
 			return d.wrong(f, v, "a port, 0 to 65535")
+		}
+		if first || n < e.Count(f) {
+			e.SetCount(f, n)
 		}
 	}
 	d.seen |= 1 << f
@@ -95,7 +89,7 @@ func (d *decoder) setText(f event.Field, raw []byte, first bool) {
 			}
 		}
 	case event.NetworkProtocol:
-		text = d.lowered(raw)
+		text = parse.Lower(raw, &d.lower)
 	default:
 	}
 	if first || text < *old {
@@ -103,67 +97,10 @@ func (d *decoder) setText(f event.Field, raw []byte, first bool) {
 	}
 }
 
-// lowered returns text in lower case; valid until the next document.
-func (d *decoder) lowered(text []byte) string {
-	if !bytes.ContainsFunc(text, func(r rune) bool { return 'A' <= r && r <= 'Z' }) {
-		return parse.Text(text)
-	}
-	start := len(d.lower)
-	for _, c := range text {
-		if 'A' <= c && c <= 'Z' {
-			c += 'a' - 'A'
-		}
-		d.lower = append(d.lower, c)
-	}
-	return parse.Text(d.lower[start:])
-}
-
 // less compares addresses by their 128 bits, IPv4 as IPv4-mapped.
 func less(a, b netip.Addr) bool {
 	x, y := a.As16(), b.As16()
 	return string(x[:]) < string(y[:])
-}
-
-func (d *decoder) setBool(f event.Field, b event.Tristate, first bool) {
-	var old *event.Tristate
-	switch f {
-	case event.SignatureExists:
-		old = &d.event.SignatureExists
-	case event.SignatureTrusted:
-		old = &d.event.SignatureTrusted
-	case event.SignatureValid:
-		old = &d.event.SignatureValid
-	default:
-		return
-	}
-	if first || b < *old {
-		*old = b
-	}
-}
-
-func (d *decoder) setCount(f event.Field, n int64) bool {
-	e := &d.event
-	switch f {
-	case event.SourcePort, event.DestinationPort:
-		if n < 0 || n > math.MaxUint16 {
-			return false
-		}
-		if f == event.SourcePort {
-			e.SourcePort = uint16(n)
-		} else {
-			e.DestinationPort = uint16(n)
-		}
-	case event.SourceBytes:
-		e.SourceBytes = n
-	case event.DestinationBytes:
-		e.DestinationBytes = n
-	case event.ProcessPID:
-		e.ProcessPID = n
-	case event.Duration:
-		e.DurationNanos = n
-	default:
-	}
-	return true
 }
 
 func boolean(v *jsonlines.Value) (event.Tristate, bool) {

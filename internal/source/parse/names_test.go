@@ -14,6 +14,25 @@ func TestTransport(t *testing.T) {
 	}
 }
 
+func TestLower(t *testing.T) {
+	var scratch []byte
+	for _, c := range []struct{ name, in, want string }{
+		{"text without capitals stays", "tls", "tls"},
+		{"capitals become small", "HTTP2/x", "http2/x"},
+		{"letters beyond ASCII stay", "hÄH", "hÄh"},
+		{"nothing stays nothing", "", ""},
+	} {
+		in := []byte(c.in)
+		got := Lower(in, &scratch)
+		if got != c.want || string(in) != c.in {
+			t.Errorf("%s: got %q and left %q, want %q", c.name, got, in, c.want)
+		}
+	}
+	if got := string(scratch); got != "http2/xhÄh" {
+		t.Errorf("scratch: got %q, want what was lowered, one behind the other", got)
+	}
+}
+
 func TestBaseName(t *testing.T) {
 	for in, want := range map[string]string{
 		`C:\Windows\notepad.exe`: "notepad.exe", `\device\harddiskvolume2\x.exe`: "x.exe", "/usr/bin/curl": "curl", "System": "System", "": "", `C:\`: "",

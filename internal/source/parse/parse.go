@@ -1,7 +1,7 @@
 // Package parse turns the bytes of log fields into addresses, numbers and times.
 //
 // Its functions allocate nothing for what they accept, read no further than their
-// argument and keep no part of it, Text excepted.
+// argument and keep no part of it, Text and Lower excepted.
 package parse
 
 import (
@@ -14,6 +14,26 @@ import (
 // Text returns b as a string that shares its memory: valid as long as b is neither
 // changed nor reused.
 func Text(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
+
+// Lower returns b with its ASCII letters in lower case, as a string that shares its memory,
+// or where there is a capital, that of *scratch, to which it is appended: valid as long as
+// neither is changed nor reused.
+func Lower(b []byte, scratch *[]byte) string {
+	for i, c := range b {
+		if 'A' <= c && c <= 'Z' {
+			start := len(*scratch)
+			*scratch = append(*scratch, b...)
+			low := (*scratch)[start:]
+			for ; i < len(low); i++ {
+				if c := low[i]; 'A' <= c && c <= 'Z' {
+					low[i] = c + 'a' - 'A'
+				}
+			}
+			return Text(low)
+		}
+	}
+	return Text(b)
+}
 
 // Count returns the value of b, decimal digits and nothing else. ok is false for anything
 // else and for numbers above math.MaxInt64.
@@ -100,7 +120,8 @@ func octetOK(octet uint32, digits int) bool {
 	return false
 }
 
-// ip6 returns the IPv6 address b, whose byte at is the first that is no digit. It looks at that byte first: what cannot be an address does not cost an error value.
+// ip6 returns the IPv6 address b, whose byte at is the first that is no digit. It looks at
+// that byte first: what cannot be an address does not cost an error value.
 func ip6(b []byte, at int) (netip.Addr, bool) {
 	if c := b[at] | 0x20; b[at] != ':' && (c < 'a' || c > 'f') || len(b) > maxIPBytes {
 		return netip.Addr{}, false
@@ -241,8 +262,8 @@ func decimal(b []byte) (int64, bool) {
 	return int64(digits), true
 }
 
-// exponentOf returns the value of an exponent such as e-07 or E5. One of more than 1000,
-// either way, is cut to that: it is beyond all that a number of 19 digits can balance.
+// exponentOf returns the value of an exponent such as e-07 or E5, cut to maxExponent either
+// way.
 func exponentOf(b []byte) (int, bool) {
 	if b[0]|0x20 != 'e' || len(b) < 2 {
 		return 0, false
@@ -269,9 +290,9 @@ func exponentOf(b []byte) (int, bool) {
 	return e, true
 }
 
-// maxExponent is more than the digits of the longest line, so that cutting to it changes
-// no result.
-const maxExponent = 1 << 30
+// maxExponent is more than the digits of the longest line (source.MaxLineBytes), so that
+// cutting to it changes no result, and ten times as much fits an int of 32 bits.
+const maxExponent = 1 << 24
 
 // RFC3339 returns the time that b spells, in nanoseconds since 1970 UTC. Beside RFC 3339
 // it takes a space for the T, lower-case letters, a comma for the point, zones without

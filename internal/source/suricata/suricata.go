@@ -288,25 +288,13 @@ func (d *decoder) fill() bool {
 	}
 	d.lower = d.lower[:0]
 	if e.NetworkTransport, ok = parse.Transport(d.values[proto].Text); !ok {
-		e.NetworkTransport = d.inLowerCase(d.values[proto].Text)
+		e.NetworkTransport = parse.Lower(d.values[proto].Text, &d.lower)
 	}
 	if p := d.text(appProto); p != "failed" && p != "unknown" {
 		e.NetworkProtocol = p
 	}
 	e.HostName = d.text(host)
 	return true
-}
-
-// inLowerCase returns b with its ASCII letters in lower case, valid until the next record.
-func (d *decoder) inLowerCase(b []byte) string {
-	start := len(d.lower)
-	for _, c := range b {
-		if 'A' <= c && c <= 'Z' {
-			c += 'a' - 'A'
-		}
-		d.lower = append(d.lower, c)
-	}
-	return parse.Text(d.lower[start:])
 }
 
 // count sets *n to the number in a slot, when there is one.

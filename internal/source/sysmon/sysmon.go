@@ -282,8 +282,8 @@ func (d *decoder) networkEvent() (id int64) {
 	return 0
 }
 
-// names are those of the fields whose values may be bad.
-type names struct {
+// endpoints are the slots of the two ends of a connection.
+type endpoints struct {
 	sourceIP, sourcePort, destinationIP, destinationPort int
 }
 
@@ -292,10 +292,10 @@ type names struct {
 func (d *decoder) fill(sysmon bool) bool {
 	e := &d.e
 	*e = event.Event{EventCategory: "network"}
-	n := names{sourceAddress, sourcePort, destAddress, destPort}
+	n := endpoints{sourceAddress, sourcePort, destAddress, destPort}
 	path := d.text(application)
 	if sysmon {
-		n = names{sourceIP, sourcePort, destinationIP, destinationPort}
+		n = endpoints{sourceIP, sourcePort, destinationIP, destinationPort}
 		path = d.text(image)
 	}
 

@@ -145,8 +145,7 @@ func (h *header) kind() logKind {
 const maxColumns = 4096
 
 // splitNames returns the names of columns. Of more than maxColumns the last holds all the
-// rest, so that a row
-// of as many columns does not fit.
+// rest, so that a row of as many columns does not fit.
 func splitNames(line []byte, separator byte) []string {
 	return strings.SplitN(string(line), string([]byte{separator}), maxColumns)
 }

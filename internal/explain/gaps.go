@@ -9,15 +9,15 @@ import (
 	"fresnel/internal/human"
 )
 
-// A Histogram counts the intervals between callbacks in bins of equal width.
+// A Histogram counts the gaps between callbacks in bins of equal width.
 type Histogram struct {
 	Bins   []int64
 	Start  time.Duration // lower edge of the first bin
 	Width  time.Duration // of a bin
-	Above  int64         // intervals beyond the last bin
+	Above  int64         // gaps beyond the last bin
 	Total  int64
 	Median time.Duration
-	P10    time.Duration // a tenth of the intervals is no longer
+	P10    time.Duration // a tenth of the gaps is no longer
 	P90    time.Duration
 }
 
@@ -47,12 +47,12 @@ var widths = []time.Duration{
 	time.Hour, 2 * time.Hour, 6 * time.Hour, 12 * time.Hour, 24 * time.Hour, 7 * 24 * time.Hour,
 }
 
-// Intervals returns the histogram of the intervals between callbacks, whose times are in
+// Gaps returns the histogram of the gaps between callbacks, whose times are in
 // nanoseconds and sorted, in at most bins bins. The bins begin at the first round time that
 // leaves out nothing and, where a few long silences would crowd all others into one bin, end
 // behind the 98th percentile; what is longer is in Above. It is empty with fewer than two
 // callbacks.
-func Intervals(times []int64, bins int) Histogram {
+func Gaps(times []int64, bins int) Histogram {
 	if len(times) < 2 || bins < 2 {
 		return Histogram{}
 	}
@@ -68,7 +68,7 @@ func Intervals(times []int64, bins int) Histogram {
 	if p98 := at(0.98); hi > 4*p98 && p98 > 0 {
 		hi = p98
 	}
-	// A beacon without jitter has all its intervals within milliseconds; bins much finer than
+	// A beacon without jitter has all its gaps within milliseconds; bins much finer than
 	// its period would make noise look like spread.
 	least := h.Median / 400
 	for _, w := range widths {
