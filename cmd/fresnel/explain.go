@@ -22,7 +22,7 @@ func (a *app) explainCommand() *cobra.Command {
 		Use:   "explain PATH... --group VALUE,VALUE",
 		Short: "tell all about one group: its numbers, and why each test did or did not fire",
 		Long: `Explain scans the same files as scan and shows one group: every number of its result, a
-sentence for why each test did or did not fire, its counts and the intervals between its
+sentence for why each test did or did not fire, its counts and the gaps between its
 callbacks. Without --end it shows the group's best run.
 
 The values of --group are those of the fields that events are grouped by, in their order;

@@ -241,8 +241,19 @@ func explainOutcomes(w io.Writer, outcomes []filter.Outcome, s *scan.Summary) {
 }
 
 // writeReport writes the page to a new file and then gives it its name, so that a page that
-// could not be written to its end does not stand in place of an older one.
+// could not be written to its end does not stand in place of an older one. A link stays one,
+// and what is no regular file, such as a device or a pipe, is written to.
 func writeReport(path string, p report.Page) error {
+	if place, err := filepath.EvalSymlinks(path); err == nil {
+		path = place
+	}
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		f, err := os.OpenFile(path, os.O_WRONLY, 0)
+		if err != nil {
+			return err
+		}
+		return errors.Join(report.Write(f, p), f.Close())
+	}
 	tmp, err := os.CreateTemp(filepath.Dir(path), ".fresnel-report-*")
 	if err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"fresnel/internal/files"
 	"fresnel/internal/filter"
 	"fresnel/internal/scan"
+	"fresnel/internal/series"
 	"fresnel/internal/source"
 	"fresnel/internal/source/all"
 )
@@ -64,10 +66,14 @@ func completeGroupBy(_ *cobra.Command, _ []string, typed string) ([]string, cobr
 // settings returns what the flags set, for config.Load.
 func (f *scanFlags) settings() (sets [][2]string) {
 	if f.groupBy != "" {
-		sets = append(sets, [2]string{"--group-by", "group_by=[" + f.groupBy + "]"})
+		var names []string
+		for name := range strings.SplitSeq(f.groupBy, ",") {
+			names = append(names, strconv.Quote(strings.TrimSpace(name))) // a value of YAML, whatever it holds
+		}
+		sets = append(sets, [2]string{"--group-by", "group_by=[" + strings.Join(names, ", ") + "]"})
 	}
 	if f.every != "" {
-		sets = append(sets, [2]string{"--every", "schedule.every=" + f.every})
+		sets = append(sets, [2]string{"--every", "schedule.every=" + strconv.Quote(f.every)})
 	}
 	if f.noFilter {
 		sets = append(sets, [2]string{"--no-filter", "filter.enabled=false"})
@@ -129,8 +135,11 @@ func (f *scanFlags) runs(c *config.Config) (scan.Runs, error) {
 		return scan.Runs{Mode: scan.At, End: time.Now().Unix()}, nil
 	}
 	end, err := time.Parse(time.RFC3339, f.end)
-	if err != nil || end.Unix() < 0 {
+	if err != nil {
 		return scan.Runs{}, fmt.Errorf("--end: got %q, want a time such as 2026-01-01T06:00:00Z, latest, or now", f.end)
+	}
+	if s := end.Unix(); s < series.MinNanos/1e9 || s > series.MaxNanos/1e9 {
+		return scan.Runs{}, fmt.Errorf("--end: got %q, want a time in the years 1970 to 2105", f.end)
 	}
 	return scan.Runs{Mode: scan.At, End: end.Unix()}, nil
 }

@@ -66,8 +66,10 @@ func (c Config) Validate() error {
 	errs = append(errs, under("beacon", c.Beacon.Validate())...)
 	errs = append(errs, under("filter", c.Filter.Validate())...)
 	for i, name := range c.GroupBy {
-		if _, err := event.ParseField(name); err != nil {
+		if f, err := event.ParseField(name); err != nil {
 			errs = append(errs, fmt.Errorf("group_by: %w", err))
+		} else if f == event.Timestamp {
+			errs = append(errs, fmt.Errorf("group_by: got %q, want a field that events share", name))
 		}
 		if slices.Contains(c.GroupBy[:i], name) {
 			errs = append(errs, fmt.Errorf("group_by: got %q twice, want it once", name))

@@ -251,7 +251,7 @@ func (d *writer) gaps(t *finding.Trace) {
 	if t.TimesDropped > 0 {
 		head += fmt.Sprintf(" (%s left out)", human.Plural(t.TimesDropped, "callback"))
 	}
-	d.heading("INTERVALS BETWEEN CALLBACKS", head)
+	d.heading("GAPS BETWEEN CALLBACKS", head)
 	var most int64
 	for _, n := range h.Bins {
 		most = max(most, n)

@@ -32,8 +32,9 @@ func (f File) Dir() string {
 
 // A Problem is a file or folder that could not be read, or not to its end.
 type Problem struct {
-	Path string
-	Err  error
+	Path  string
+	Named bool // the user named it, rather than a folder or a pattern above it
+	Err   error
 }
 
 // Error names the file and what is the matter.
@@ -52,11 +53,13 @@ var (
 	errNoMatch    = errors.New("no file matches the pattern")
 	errEmpty      = errors.New("no files in this folder")
 	errNotRegular = errors.New("neither a file nor a folder")
+	errLoop       = errors.New("a link to a folder that is read already")
 )
 
 // Expand returns the files that args name: files, folders with all that is below them,
 // patterns as of filepath.Match, and Stdin. Links are followed; a file that is reached
-// twice, by a link or by overlapping arguments, comes once, so that loops end. Hidden files
+// twice, by a link or by overlapping arguments, comes once, so that loops end; a link to a
+// folder that came already is a Problem. Hidden files
 // and folders below a folder are left out. Files come in the order of the arguments, those
 // of a folder by name. Whatever could not be looked into is a Problem.
 func Expand(args []string) ([]File, []Problem) {
@@ -75,7 +78,7 @@ func Expand(args []string) ([]File, []Problem) {
 				err = errNoMatch
 			}
 			if err != nil {
-				x.problem(arg, err)
+				x.problem(arg, true, err)
 			}
 			for _, m := range matches {
 				x.add(m, false)
@@ -85,7 +88,7 @@ func Expand(args []string) ([]File, []Problem) {
 		before := len(x.files) + len(x.problems)
 		x.add(arg, true)
 		if before == len(x.files)+len(x.problems) && !x.again {
-			x.problem(arg, errEmpty)
+			x.problem(arg, true, errEmpty)
 		}
 	}
 	return x.files, x.problems
@@ -98,15 +101,15 @@ type expansion struct {
 	again    bool            // the last path had been seen before
 }
 
-func (x *expansion) problem(path string, err error) {
-	x.problems = append(x.problems, Problem{path, err})
+func (x *expansion) problem(path string, named bool, err error) {
+	x.problems = append(x.problems, Problem{path, named, err})
 }
 
 func (x *expansion) add(path string, named bool) {
 	x.again = false
 	info, err := os.Stat(path)
 	if err != nil {
-		x.problem(path, err)
+		x.problem(path, named, err)
 		return
 	}
 	pipe := info.Mode()&(fs.ModeNamedPipe|fs.ModeCharDevice) != 0
@@ -119,28 +122,31 @@ func (x *expansion) add(path string, named bool) {
 		place, err = filepath.Abs(place)
 	}
 	if err != nil {
-		x.problem(path, err)
+		x.problem(path, named, err)
 		return
 	}
 	if x.seen[place] {
 		x.again = true
+		if link, err := os.Lstat(path); err == nil && info.IsDir() && link.Mode()&fs.ModeSymlink != 0 {
+			x.problem(path, false, errLoop)
+		}
 		return
 	}
 	x.seen[place] = true
 	switch {
 	case info.IsDir():
-		x.folder(path)
+		x.folder(path, named)
 	case info.Mode().IsRegular():
 		x.files = append(x.files, File{Path: path, Size: info.Size(), Named: named})
 	default:
-		x.problem(path, errNotRegular)
+		x.problem(path, named, errNotRegular)
 	}
 }
 
-func (x *expansion) folder(path string) {
+func (x *expansion) folder(path string, named bool) {
 	entries, err := os.ReadDir(path)
 	if err != nil {
-		x.problem(path, err) // what was read of it still counts
+		x.problem(path, named, err) // what was read of it still counts
 	}
 	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
 	for _, e := range entries {

@@ -61,10 +61,10 @@ func TestExpand(t *testing.T) {
 		want     []string
 		problems []string
 	}{
-		{"a folder, its links and its loops", []string{"."}, []string{"a/1.log", "a/2.log", "a/deep/3.log", "b.log"}, []string{"a/dangling"}},
+		{"a folder, its links and its loops", []string{"."}, []string{"a/1.log", "a/2.log", "a/deep/3.log", "b.log"}, []string{"a/dangling", "a/deep/up", "a/loop"}},
 		{"a pattern", []string{"a/*.log"}, []string{"a/1.log", "a/2.log"}, nil},
 		{"a pattern without a match", []string{"*.gz"}, nil, []string{"*.gz"}},
-		{"arguments that overlap", []string{"b.log", "same.log", "a/2.log", "a"}, []string{"b.log", "a/2.log", "a/1.log", "a/deep/3.log"}, []string{"a/dangling"}},
+		{"arguments that overlap", []string{"b.log", "same.log", "a/2.log", "a"}, []string{"b.log", "a/2.log", "a/1.log", "a/deep/3.log"}, []string{"a/dangling", "a/deep/up"}},
 		{"a missing file", []string{"none.log", "b.log"}, []string{"b.log"}, []string{"none.log"}},
 		{"an empty folder", []string{"empty"}, nil, []string{"empty"}},
 		{"standard input", []string{Stdin, Stdin}, []string{Stdin}, nil},
@@ -88,6 +88,29 @@ func TestExpand(t *testing.T) {
 				t.Errorf("got problems %v, want at %q", problems, tt.problems)
 			}
 		})
+	}
+}
+
+// TestProblemsTellWhatWasNamed holds a problem below a folder apart from one of an argument.
+func TestProblemsTellWhatWasNamed(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "logs", "x.log"), []byte("x"))
+	if err := os.Symlink("nowhere", filepath.Join(dir, "logs", "dangling")); err != nil {
+		t.Skip("no links here:", err)
+	}
+	if err := os.Mkdir(filepath.Join(dir, "empty"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(dir)
+	_, problems := Expand([]string{"logs", "logs/d*", "nowhere.log", "*.gz", "empty", "["})
+	want := map[string]bool{filepath.Join("logs", "dangling"): false, "nowhere.log": true, "*.gz": true, "empty": true, "[": true}
+	for _, p := range problems {
+		if named, ok := want[p.Path]; !ok || p.Named != named {
+			t.Errorf("%v: got named %v, want %v", p, p.Named, named)
+		}
+	}
+	if len(problems) != len(want)+1 { // the link once more, by the pattern
+		t.Errorf("got %v, want %d problems", problems, len(want)+1)
 	}
 }
 
@@ -194,6 +217,28 @@ func TestReadsWhatIsThereOfACutFile(t *testing.T) {
 			}
 			f.Close()
 		}
+	}
+}
+
+func TestSaysThatAFileIsCutInItsHeader(t *testing.T) {
+	path := write(t, filepath.Join(t.TempDir(), "x.gz"), compress(t, ".gz", []byte("ab\n"))[:9])
+	var read atomic.Int64
+	if _, err := Open(t.Context(), File{Path: path}, nil, &read); !errors.Is(err, ErrTruncated) {
+		t.Errorf("got %v, want %v", err, ErrTruncated)
+	}
+}
+
+func TestRefusesAZstdWindowThatIsTooLarge(t *testing.T) {
+	frame := []byte("\x28\xb5\x2f\xfd\x00\x90\x09\x00\x00a") // a window of 256 MiB, and one byte of text
+	path := write(t, filepath.Join(t.TempDir(), "x.zst"), frame)
+	var read atomic.Int64
+	f, err := Open(t.Context(), File{Path: path}, nil, &read)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := io.ReadAll(f); !errors.Is(err, ErrWindow) {
+		t.Errorf("got %v, want %v", err, ErrWindow)
 	}
 }
 

@@ -28,6 +28,7 @@ const maxZstdWindow = 128 << 20
 var (
 	ErrTruncated = errors.New("compressed data ends too early: the file is cut off or still being written")
 	ErrChanged   = errors.New("the file changed while it was read")
+	ErrWindow    = errors.New("got zstd data that needs a window of more than 128 MiB, want no more")
 	ErrUTF16     = errors.New("got UTF-16 text, want UTF-8")
 )
 
@@ -130,7 +131,9 @@ func (t *Text) decompress() error {
 	switch {
 	case bytes.HasPrefix(magic, []byte{0x1f, 0x8b}):
 		z, err := gzip.NewReader(raw)
-		if err != nil {
+		if errors.Is(err, io.EOF) {
+			return ErrTruncated // within the header
+		} else if err != nil {
 			return explain(err)
 		}
 		t.text = z
@@ -172,6 +175,8 @@ func explain(err error) error {
 	switch {
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return ErrTruncated
+	case errors.Is(err, zstd.ErrWindowSizeExceeded):
+		return ErrWindow
 	case errors.Is(err, gzip.ErrHeader):
 		return fmt.Errorf("bytes behind the end of the gzip data, or a damaged header: %w", err)
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"slices"
 	"strings"
@@ -127,8 +128,10 @@ func (g *gathering) open(ctx context.Context) ([]*input, error) {
 		}
 		in, err := g.probe(ctx, f, formats)
 		switch {
+		case ctx.Err() != nil: // it may be why there is an error
+			return nil, ctx.Err()
 		case err != nil:
-			g.summary.Problems = append(g.summary.Problems, files.Problem{Path: f.Path, Err: err})
+			g.summary.Problems = append(g.summary.Problems, files.Problem{Path: f.Path, Named: f.Named, Err: err})
 			if f.Named {
 				g.summary.Failed++
 			}
@@ -178,7 +181,13 @@ func (g *gathering) probe(ctx context.Context, f files.File, formats map[string]
 	name, format := g.detect(head)
 	if format == nil {
 		defer text.Close()
-		if f.Named && len(head.Text) > 0 {
+		if len(head.Text) == 0 { // an empty file, or one of which nothing can be read
+			if _, err := text.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+				return nil, err
+			}
+			return nil, nil
+		}
+		if f.Named {
 			return nil, errUnknown
 		}
 		return nil, nil
@@ -327,7 +336,7 @@ func (g *gathering) read(ctx context.Context, in *input, s slot) error {
 func (g *gathering) problem(in *input) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.summary.Problems = append(g.summary.Problems, files.Problem{Path: in.file.Path, Err: in.err})
+	g.summary.Problems = append(g.summary.Problems, files.Problem{Path: in.file.Path, Named: in.file.Named, Err: in.err})
 	if in.in == nil && in.file.Named {
 		g.summary.Failed++
 	}

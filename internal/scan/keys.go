@@ -1,7 +1,6 @@
 package scan
 
 import (
-	"fmt"
 	"slices"
 
 	"fresnel/internal/event"
@@ -92,43 +91,28 @@ func appendDetails(dst []byte, e *event.Event) []byte {
 }
 
 // readDetails reads what appendDetails wrote.
-func readDetails(text string) (d finding.Details) {
+func readDetails(text string) finding.Details {
 	if text == "" {
-		return d
+		return finding.Details{}
 	}
-	b := []byte(text)
-	for _, f := range detailFields {
-		if f.Kind() == event.KindBool {
-			v := event.Tristate(b[0])
+	var e event.Event
+	for b, i := []byte(text), 0; i < len(detailFields); i++ {
+		f := detailFields[i]
+		if f.Kind() == event.KindBool { // ReadKey does not tell false from unknown
+			e.SetBool(f, event.Tristate(b[0]))
 			b = b[1:]
-			switch f {
-			case event.SignatureExists:
-				d.SignatureExists = v
-			case event.SignatureTrusted:
-				d.SignatureTrusted = v
-			case event.SignatureValid:
-				d.SignatureValid = v
-			default:
-				panic(fmt.Sprintf("scan: no place for %v in the details", f))
-			}
-			continue
-		}
-		var text string
-		text, b = event.ReadKey(b, f)
-		switch f {
-		case event.ProcessExecutable:
-			d.ProcessExecutable = text
-		case event.ProcessHashSHA256:
-			d.ProcessHashSHA256 = text
-		case event.ProcessParentHashSHA256:
-			d.ProcessParentHashSHA256 = text
-		case event.SignatureStatus:
-			d.SignatureStatus = text
-		case event.SignatureSubjectName:
-			d.SignatureSubjectName = text
-		default:
-			panic(fmt.Sprintf("scan: no place for %v in the details", f))
+		} else {
+			*e.Text(f), b = event.ReadKey(b, f)
 		}
 	}
-	return d
+	return finding.Details{
+		ProcessExecutable:       e.ProcessExecutable,
+		ProcessHashSHA256:       e.ProcessHashSHA256,
+		ProcessParentHashSHA256: e.ProcessParentHashSHA256,
+		SignatureExists:         e.SignatureExists,
+		SignatureTrusted:        e.SignatureTrusted,
+		SignatureValid:          e.SignatureValid,
+		SignatureStatus:         e.SignatureStatus,
+		SignatureSubjectName:    e.SignatureSubjectName,
+	}
 }

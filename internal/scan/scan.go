@@ -107,8 +107,13 @@ func Run(ctx context.Context, o Options, emit func(*finding.Result) error) (*Sum
 	}
 	s := &Summary{
 		Formats: map[string]int{}, Unneeded: map[string]int{}, Skipped: map[string]int64{}, NoGroup: map[string]int64{},
-		Problems: slices.Clone(o.Problems), Failed: len(o.Problems),
-		First: math.MaxInt64, Last: math.MinInt64, Filter: make([]int64, len(o.Filter.Outcomes())),
+		Problems: slices.Clone(o.Problems),
+		First:    math.MaxInt64, Last: math.MinInt64, Filter: make([]int64, len(o.Filter.Outcomes())),
+	}
+	for _, p := range o.Problems {
+		if p.Named {
+			s.Failed++
+		}
 	}
 	plan, err := newPlan(o.Params, o.Runs)
 	if err != nil {

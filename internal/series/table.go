@@ -41,6 +41,9 @@ type Table struct {
 	ip6   [][16]byte // IPv6 addresses by their number in ipEntry
 	ip6Of map[[16]byte]uint32
 
+	// far finds the cells of the groups that have many and whose events come in disorder.
+	far map[farCell]uint32
+
 	perBucket, perCell divisor // for Grid.Bucket and Grid.cell
 
 	found   []uint32 // scratch of Apply: groups of the records, 0 for unknown ones
@@ -49,6 +52,15 @@ type Table struct {
 	dropped int64
 	sealed  bool
 }
+
+// A farCell names a cell of a group.
+type farCell struct {
+	group  *group
+	number uint32
+}
+
+// farCellBytes is about what one entry of Table.far takes.
+const farCellBytes = 48
 
 type slot struct {
 	tag   uint32 // upper half of the hash
@@ -68,6 +80,7 @@ type group struct {
 	last     uint32 // bucket of the last point in them
 	limit    uint32 // of total, where a disordered group is settled
 	disorder bool   // points are not ascending, or a bucket has several
+	far      bool   // its cells but the one with the highest number are in Table.far, their list is in disorder
 }
 
 // A key is the key of a group: itself where it is short enough to save a way through
@@ -91,7 +104,7 @@ type pointChunk struct {
 }
 
 // A cell is what is kept of one group for the stretch of one cell. The cells of a group are
-// a list by falling numbers.
+// a list by falling numbers; Seal turns it round behind the first, which has the highest.
 type cell struct {
 	newest, oldest int64 // times of events
 	ingested       int64 // newest event.ingested
@@ -150,7 +163,7 @@ func (t *Table) Dropped() int64 { return t.dropped }
 // Bytes returns about how much memory the table takes.
 func (t *Table) Bytes() int64 {
 	return int64(len(t.slots))*8 + t.groups.bytes() + t.points.bytes() + t.cells.bytes() + t.ips.bytes() + t.times.bytes() +
-		t.keys.size + int64(len(t.ip6))*64
+		t.keys.size + int64(len(t.ip6))*64 + int64(len(t.far))*farCellBytes
 }
 
 // Apply adds the observations of b in their order.
@@ -391,11 +404,21 @@ func (t *Table) cellOf(g *group, number uint32) *cell {
 	if g.cell.number < number {
 		id := t.cells.add()
 		*t.cells.at(id) = g.cell
+		if g.far {
+			t.far[farCell{g, g.cell.number}] = id
+		}
 		g.cell = cell{number: number, next: id, oldest: math.MaxInt64}
 		return &g.cell
 	}
+	if g.far {
+		return t.farCell(g, number)
+	}
 	before := &g.cell.next
-	for *before != 0 {
+	for steps := 0; *before != 0; steps++ {
+		if steps == farSteps {
+			t.setFar(g)
+			return t.farCell(g, number)
+		}
 		c := t.cells.at(*before)
 		if c.number == number {
 			return c
@@ -410,6 +433,51 @@ func (t *Table) cellOf(g *group, number uint32) *cell {
 	*c = cell{number: number, next: *before, oldest: math.MaxInt64}
 	*before = id
 	return c
+}
+
+// farSteps is how many cells of a group are gone through before its cells are put into
+// Table.far: more than events in a usual disorder go back.
+const farSteps = 64
+
+// setFar puts the cells of g into far.
+func (t *Table) setFar(g *group) {
+	if t.far == nil {
+		t.far = map[farCell]uint32{}
+	}
+	for id := g.cell.next; id != 0; {
+		c := t.cells.at(id)
+		t.far[farCell{g, c.number}] = id
+		id = c.next
+	}
+	g.far = true
+}
+
+// farCell is cellOf for a number below the highest of a group whose cells are in far. The
+// place of a new cell in the list is left to orderCells.
+func (t *Table) farCell(g *group, number uint32) *cell {
+	id, ok := t.far[farCell{g, number}]
+	if !ok {
+		id = t.cells.add()
+		*t.cells.at(id) = cell{number: number, next: g.cell.next, oldest: math.MaxInt64}
+		g.cell.next = id
+		t.far[farCell{g, number}] = id
+	}
+	return t.cells.at(id)
+}
+
+// orderCells puts the cells of g into the order of falling numbers.
+func (t *Table) orderCells(g *group) {
+	var ids []uint32
+	for id := g.cell.next; id != 0; id = t.cells.at(id).next {
+		ids = append(ids, id)
+	}
+	slices.SortFunc(ids, func(a, b uint32) int { return cmp.Compare(t.cells.at(b).number, t.cells.at(a).number) })
+	before := &g.cell.next
+	for _, id := range ids {
+		*before = id
+		before = &t.cells.at(id).next
+	}
+	*before = 0
 }
 
 func (t *Table) ip6Number(ip [16]byte) uint32 {
@@ -502,13 +570,23 @@ func (t *Table) Seal() {
 		return
 	}
 	t.sealed = true
-	t.slots, t.found, t.ip6Of = nil, nil, nil // only Apply looks at them
+	t.slots, t.found, t.ip6Of, t.far = nil, nil, nil, nil // only Apply looks at them
 	for id := uint32(1); id <= t.groups.used; id++ {
 		g := t.groups.at(id)
 		t.flush(g)
 		if g.disorder {
 			t.settle(g)
 		}
+		if g.far {
+			t.orderCells(g)
+		}
+		// A view goes from the oldest cell to the newest.
+		var behind uint32
+		for id := g.cell.next; id != 0; {
+			c := t.cells.at(id)
+			id, behind, c.next = c.next, id, behind
+		}
+		g.cell.next = behind
 	}
 	t.sorted = nil
 }

@@ -411,3 +411,38 @@ func BenchmarkApply(b *testing.B) {
 		})
 	}
 }
+
+// TestCellsComeInAnyOrder holds a table of many cells against the same events in order, and
+// would take minutes if the place of each cell were searched for from the newest one.
+func TestCellsComeInAnyOrder(t *testing.T) {
+	cfg := Config{Grid: Grid{BucketSeconds: 60, CellBuckets: 1}, SummaryEntries: 4, CellTimes: 4}
+	const cells = 200_000
+	var ordered []observed
+	for i := range cells {
+		ordered = append(ordered, observe("g", float64(60*i+1), 1, 1, "192.0.2.1", fmt.Sprint(i%7)))
+	}
+	end := int64(60 * cells / 2)
+	want := windowAt(build(cfg, ordered), 360, 60, end, 2)
+	for _, order := range []struct {
+		name    string
+		arrange func(events []observed)
+	}{
+		{"newest first", slices.Reverse[[]observed]},
+		{"random", func(e []observed) {
+			r := rand.New(rand.NewPCG(7, 7))
+			r.Shuffle(len(e), func(i, j int) { e[i], e[j] = e[j], e[i] })
+		}},
+	} {
+		t.Run(order.name, func(t *testing.T) {
+			events := slices.Clone(ordered)
+			order.arrange(events)
+			got := windowAt(build(cfg, events), 360, 60, end, 2)
+			for _, s := range [...]map[string]shown{got, want} {
+				slices.Sort(s["g"].CallbackTimes)
+			}
+			if diff := gocmp.Diff(want, got, cmpopts.EquateComparable(netip.Addr{})); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
+			}
+		})
+	}
+}

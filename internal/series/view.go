@@ -15,6 +15,7 @@ type View struct {
 	ratio   int64 // stored buckets per bucket of a window
 
 	cursors []cursor // by group: its first point that is not older than the last window
+	cells   []uint32 // by group: its first cell that is not older; 0 for the inline one
 	active  []uint32 // groups that may have points in the next window
 	asleep  wakeList // groups without a point in the last window, by their next one
 
@@ -44,6 +45,7 @@ type Window struct {
 	Interval        int
 	Events          int64
 
+	id    uint32 // of the group
 	group *group
 	view  *View
 }
@@ -55,6 +57,7 @@ func (t *Table) View(n int, length int64) *View {
 	v := &View{
 		t: t, buckets: n, ratio: length / t.cfg.Grid.BucketSeconds,
 		cursors: make([]cursor, t.groups.used+1),
+		cells:   make([]uint32, t.groups.used+1),
 		asleep:  make(wakeList, 0, t.groups.used),
 		source:  make([]int64, n),
 		dest:    make([]int64, n),
@@ -64,6 +67,7 @@ func (t *Table) View(n int, length int64) *View {
 	for id := uint32(1); id <= t.groups.used; id++ {
 		g := t.groups.at(id)
 		v.cursors[id] = cursor{chunk: g.first, left: g.total}
+		v.cells[id] = g.cell.next
 		v.asleep.push(wake{t.points.at(g.first).points[0].bucket, id})
 	}
 	return v
@@ -126,7 +130,7 @@ func (v *View) advance(c *cursor) {
 // fill sets the vectors of the group id.
 func (v *View) fill(id uint32) {
 	w := &v.window
-	w.group = v.t.groups.at(id)
+	w.id, w.group = id, v.t.groups.at(id)
 	w.Events = 0
 	oldest := 0
 	for c := v.cursors[id]; c.left > 0; v.advance(&c) {
@@ -168,17 +172,27 @@ func (v *View) clear() {
 // Key returns the key of the group. It must not be changed.
 func (w *Window) Key() []byte { return w.view.t.key(&w.group.key) }
 
-// cells calls f for each cell of the group in the window, the newest first.
+// cells calls f for each cell of the group in the window, the oldest first.
 func (w *Window) cells(f func(c *cell)) {
-	v := w.view
-	low, high := v.t.cfg.Grid.cell(v.first), v.t.cfg.Grid.cell(v.last)
-	for c := &w.group.cell; ; c = v.t.cells.at(c.next) {
-		if v.t.cfg.Grid.CellBuckets == 0 || c.number > low && c.number <= high || v.first < 0 && c.number <= high {
-			f(c)
-		}
-		if c.next == 0 {
+	v, grid := w.view, &w.view.t.cfg.Grid
+	low, high := int64(-1), int64(grid.cell(v.last)) // low < number <= high
+	if grid.CellBuckets > 0 && v.first >= 0 {
+		low = int64(grid.cell(v.first))
+	}
+	next := &v.cells[w.id]
+	for *next != 0 && int64(v.t.cells.at(*next).number) <= low {
+		*next = v.t.cells.at(*next).next // no later window holds it
+	}
+	for id := *next; id != 0; {
+		c := v.t.cells.at(id)
+		if int64(c.number) > high {
 			return
 		}
+		f(c)
+		id = c.next
+	}
+	if c := &w.group.cell; int64(c.number) > low && int64(c.number) <= high {
+		f(c)
 	}
 }
 
@@ -194,13 +208,9 @@ func (w *Window) Times() (oldest, newest, ingested int64) {
 
 // Details returns the number of the details of the group's newest event in the window.
 func (w *Window) Details() uint32 {
-	var newest *cell
-	w.cells(func(c *cell) {
-		if newest == nil {
-			newest = c
-		}
-	})
-	return newest.details
+	var details uint32
+	w.cells(func(c *cell) { details = c.details }) // the newest comes last
+	return details
 }
 
 // A Destination is an address that a group called, and how often: exactly while the group
