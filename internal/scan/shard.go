@@ -6,13 +6,14 @@ import (
 	"fresnel/internal/series"
 )
 
-// shardCount is the number of tables; each group is in one of them, by its hash. With many,
-// the part of a table that a batch touches stays in the processor's caches, and several
-// goroutines find one to work on.
-const shardCount = 64
+// shardCount is the number of tables; each group is in one of them, by its hash. With several,
+// the part of a table that a batch touches stays in the processor's caches, and goroutines
+// find one to work on. With more (64 were tried) a block's events are scattered over so many
+// places that writing them down costs a tenth of the scan.
+const shardCount = 16
 
 // applyAt is how many observations a shard lets gather before they are applied: enough for
-// most groups to come more than once while their memory is at hand.
+// many groups to come more than once while their memory is at hand.
 const applyAt = 2048
 
 // A shard gives batches to its table in the order of the blocks that they come from.
