@@ -4,9 +4,6 @@ import (
 	"context"
 	"math"
 	"slices"
-	"sync/atomic"
-
-	"golang.org/x/sync/errgroup"
 
 	"fresnel/internal/beacon"
 	"fresnel/internal/finding"
@@ -30,6 +27,7 @@ type detection struct {
 type worker struct {
 	analyzer *beacon.Analyzer
 	results  []*finding.Result
+	err      error
 }
 
 func (d *detection) run(ctx context.Context, emit func(*finding.Result) error) error {
@@ -37,7 +35,7 @@ func (d *detection) run(ctx context.Context, emit func(*finding.Result) error) e
 		return nil
 	}
 	d.views = make([]*series.View, len(d.shards))
-	d.o.each(len(d.shards), func(i int) {
+	d.o.each(len(d.shards), func(_, i int) {
 		d.views[i] = d.shards[i].table.View(d.plan.params.NumberBucketsInRange, int64(d.plan.params.TimeBucketLength))
 	})
 	for range d.o.Workers {
@@ -87,27 +85,21 @@ func (d *detection) idle() (next int64, idle bool) {
 
 // window looks at all groups in the window that ends at end.
 func (d *detection) window(ctx context.Context, end int64, emit func(*finding.Result) error) error {
-	var next atomic.Int64
-	g, ctx := errgroup.WithContext(ctx)
 	for _, w := range d.workers {
-		g.Go(func() error {
-			w.results = w.results[:0]
-			for {
-				i := int(next.Add(1)) - 1
-				if i >= len(d.views) {
-					return nil
-				}
-				if err := ctx.Err(); err != nil {
-					return err
-				}
-				if err := d.view(w, d.views[i], end); err != nil {
-					return err
-				}
-			}
-		})
+		w.results = w.results[:0]
 	}
-	if err := g.Wait(); err != nil {
+	d.o.each(len(d.views), func(worker, i int) {
+		if w := d.workers[worker]; w.err == nil && ctx.Err() == nil {
+			w.err = d.view(w, d.views[i], end)
+		}
+	})
+	if err := ctx.Err(); err != nil {
 		return err
+	}
+	for _, w := range d.workers {
+		if w.err != nil {
+			return w.err
+		}
 	}
 	d.summary.Runs++
 	d.o.Progress.Runs.Add(1)

@@ -111,7 +111,7 @@ func (g *gathering) files(ctx context.Context) error {
 		err = g.phase(ctx, inputs[:n])
 		inputs = inputs[n:]
 	}
-	g.o.each(len(g.shards), func(i int) { g.shards[i].finish() })
+	g.o.each(len(g.shards), func(_, i int) { g.shards[i].finish() })
 	if g.strict != nil {
 		return g.strict
 	}

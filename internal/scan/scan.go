@@ -139,14 +139,15 @@ var statisticsFields = event.SetOf(append([]event.Field{
 	event.Timestamp, event.Ingested, event.SourceBytes, event.DestinationBytes, event.DestinationIP,
 }, detailFields...)...)
 
-// each calls f for the numbers below n, side by side, and returns when all calls have.
-func (o *Options) each(n int, f func(i int)) {
+// each calls f for the numbers below n, side by side, and returns when all calls have. No two
+// calls for the same worker, from 0 to Workers-1, run at the same time.
+func (o *Options) each(n int, f func(worker, i int)) {
 	var next atomic.Int64
 	var wait sync.WaitGroup
-	for range min(o.Workers, n) {
+	for worker := range min(o.Workers, n) {
 		wait.Go(func() {
 			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
-				f(i)
+				f(worker, i)
 			}
 		})
 	}
