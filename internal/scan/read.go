@@ -80,6 +80,13 @@ func (r *reader) run(ctx context.Context) error {
 		n, err := readFull(r.text, b.bytes[len(rest):])
 		text := b.bytes[:len(rest)+n]
 		end := bytes.LastIndexByte(text, '\n') + 1
+		for end == 0 && err == nil && !skipping && len(text) <= source.MaxLineBytes {
+			// The line goes on: this buffer grows, so that no other need do.
+			b.bytes = append(text, make([]byte, len(text))...)
+			n, err = readFull(r.text, b.bytes[len(text):])
+			text = b.bytes[:len(text)+n]
+			end = bytes.LastIndexByte(text, '\n') + 1
+		}
 		if err != nil {
 			end = len(text) // the last line may lack its end
 		}
@@ -95,12 +102,15 @@ func (r *reader) run(ctx context.Context) error {
 			}
 			text, end = text[start:], end-start
 		}
-		rest = append(rest[:0], text[end:]...)
+		tooLong := len(text)-end > source.MaxLineBytes
+		if rest = rest[:0]; !tooLong {
+			rest = append(rest, text[end:]...)
+		}
 		if !r.split(ctx, text[:end], b) {
 			return ctx.Err()
 		}
-		if len(rest) > source.MaxLineBytes {
-			rest, skipping = rest[:0], true
+		if tooLong {
+			skipping = true
 			if !r.send(ctx, &block{tooLong: true, buffer: b}) {
 				return ctx.Err()
 			}
