@@ -82,7 +82,8 @@ func (r *reader) run(ctx context.Context) error {
 		end := bytes.LastIndexByte(text, '\n') + 1
 		for end == 0 && err == nil && !skipping && len(text) <= source.MaxLineBytes {
 			// The line goes on: this buffer grows, so that no other need do.
-			b.bytes = append(text, make([]byte, len(text))...)
+			b.bytes = make([]byte, 2*len(text))
+			copy(b.bytes, text)
 			n, err = readFull(r.text, b.bytes[len(text):])
 			text = b.bytes[:len(text)+n]
 			end = bytes.LastIndexByte(text, '\n') + 1
