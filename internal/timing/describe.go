@@ -1,0 +1,157 @@
+package timing
+
+import (
+	"math"
+	"slices"
+)
+
+// describe fills in what the timer looks like.
+func (a *Analyzer) describe(r *Result, l *level, best test) {
+	r.Kind = Sleep
+	period, low, high := l.spread()
+	switch best {
+	case testPeak:
+		if p, _ := a.peak(l); p.ratio > 0 {
+			from, to := binEdge(p.from), binEdge(p.to)
+			period, low, high = (from+to)/2, from, to
+		}
+		r.Kind = Mixture
+	case testGrowth:
+		r.Kind = Growing
+	default:
+		if l.isClock(period) {
+			r.Kind = Clock
+		}
+	}
+	r.Period = period
+	if period > 0 {
+		r.Jitter = min(1, (high-low)/2/period)
+	}
+	for _, t := range l.times {
+		r.Hours |= 1 << (((t/3_600_000)%24 + 24) % 24)
+	}
+	if r.Kind == Growing {
+		r.Regimes = []Regime{{l.times[0], l.times[len(l.times)-1], len(l.times), period}}
+		return
+	}
+	a.regimes(r, l)
+}
+
+// spread returns the middle of the gaps that are neither pauses nor cut short by other calls,
+// and their range.
+//
+// The period is the median of the half of the gaps that lie closest together (in logarithms):
+// strays make gaps shorter and losses make them longer, the timer's own stay.
+func (l *level) spread() (period, low, high float64) {
+	s := l.steady
+	n := len(s)
+	if n == 0 {
+		return 0, 0, 0
+	}
+	half := max(2, (n+1)/2)
+	at, narrow := 0, math.Inf(1)
+	for i := 0; i+half <= n; i++ {
+		if w := s[i+half-1] / s[i]; w < narrow {
+			at, narrow = i, w
+		}
+	}
+	core := s[at : at+half]
+	period = quantile(core, 0.5)
+	// All gaps that may be the timer's: within three times the core's half width, but not
+	// as far as gaps in which a callback is missing.
+	width := max(3*(core[len(core)-1]-core[0])/2, 0.02*period)
+	from, _ := slices.BinarySearch(s, period-width)
+	to, _ := slices.BinarySearch(s, math.Nextafter(min(period+width, 1.95*period), math.Inf(1)))
+	near := s[from:to]
+	if len(near) == 0 {
+		near = core
+	}
+	return quantile(near, 0.5), quantile(near, 0.03), quantile(near, 0.97)
+}
+
+// isClock reports that callbacks come at set times: all at the same phase of a period that
+// divides the hour or the day, closer than a loop that sleeps so long would keep it.
+func (l *level) isClock(period float64) bool {
+	for _, round := range [...]float64{3600, 60, 30, 10, 5} {
+		p := math.Round(period/round) * round
+		if p < 5 || math.Abs(p-period) > 0.02*p+0.5 || math.Mod(86400, p) != 0 && math.Mod(p, 3600) != 0 {
+			continue
+		}
+		var x, y float64
+		for _, t := range l.times {
+			phase := 2 * math.Pi * math.Mod(float64(t)/1000, p) / p
+			x += math.Cos(phase)
+			y += math.Sin(phase)
+		}
+		n := float64(len(l.times))
+		// A loop drifts by its sleep's error each time; a clock stays. Callbacks over a
+		// span in which a loop's phase could not have moved prove nothing.
+		if math.Hypot(x, y)/n > 0.98 && n >= 6 {
+			return true
+		}
+	}
+	return false
+}
+
+// regimes splits the callbacks where the timer pauses or changes its period, and counts the
+// callbacks that are missing within.
+func (a *Analyzer) regimes(r *Result, l *level) {
+	const most = 64 // regimes that are listed; the last one takes the rest
+	period := r.Period
+	start := 0
+	flush := func(end int) { // callbacks start..end-1
+		if end-start >= 3 || len(r.Regimes) == 0 && end == len(l.times) {
+			r.Regimes = append(r.Regimes, Regime{l.times[start], l.times[end-1], end - start, regimePeriod(a, l, start, end)})
+		}
+		start = end
+	}
+	tolerance := 1.3 + 2*r.Jitter
+	near := func(i int, p float64) bool {
+		g := l.gaps[i]
+		return g < p*tolerance && g > p/tolerance
+	}
+	for i, g := range l.gaps {
+		switch {
+		case g == 0:
+			continue
+		case g > max(l.cut, period*3) && len(r.Regimes) < most:
+			flush(i + 1)
+			continue
+		case near(i, period):
+			continue
+		}
+		// A gap of another length: a lost callback, a stray, or the first of a new period.
+		if i+4 <= len(l.gaps) && r.Kind != Mixture && len(r.Regimes) < most {
+			p := l.gaps[i]
+			same := p > 0
+			for j := i + 1; j < i+4 && same; j++ {
+				same = near(j, p) && l.gaps[j] > 0
+			}
+			if same {
+				flush(i + 1)
+				period = p
+				continue
+			}
+		}
+		if k := math.Round(g / period); k >= 2 {
+			r.Missed += int(k) - 1
+		}
+	}
+	flush(len(l.times))
+}
+
+// regimePeriod is the median gap of callbacks start..end-1.
+func regimePeriod(a *Analyzer, l *level, start, end int) float64 {
+	s := a.running[:0]
+	for _, g := range l.gaps[start:max(start, end-1)] {
+		if g > 0 {
+			s = append(s, g)
+		}
+	}
+	a.running = s
+	if len(s) == 0 {
+		return 0
+	}
+	slices.Sort(s)
+	return quantile(s, 0.5)
+}

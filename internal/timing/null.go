@@ -1,0 +1,54 @@
+package timing
+
+import "math"
+
+// nullLevels are the probabilities at which the tables of null hold a statistic.
+var nullLevels = [...]float64{0.5, 0.2, 0.1, 0.03, 0.01, 0.003, 0.001}
+
+// A nullRow holds the values that a statistic of calls at random times exceeds with the
+// probabilities of nullLevels.
+type nullRow [len(nullLevels)]float64
+
+// score returns -log10 of the probability that the statistic of n random gaps exceeds stat.
+// Beyond the table it goes on as straight as its last part, which for log-likelihood ratios
+// is what theory says.
+func (t *nullTable) score(n int, stat float64) float64 {
+	x := math.Log(float64(n))
+	i := 0
+	for i+2 < len(nullSizes) && n >= nullSizes[i+1] {
+		i++
+	}
+	a, b := math.Log(float64(nullSizes[i])), math.Log(float64(nullSizes[i+1]))
+	w := min(1, max(0, (x-a)/(b-a)))
+	at := func(j int) float64 { return (1-w)*t[i][j] + w*t[i+1][j] }
+	last := len(nullLevels) - 1
+	if stat <= at(0) {
+		return 0
+	}
+	to := 1
+	for to < last && stat >= at(to) {
+		to++
+	}
+	from := to - 1
+	if stat >= at(last) {
+		from = last - 2
+	}
+	low, high := at(from), at(to)
+	p, q := -math.Log10(nullLevels[from]), -math.Log10(nullLevels[to])
+	if high <= low {
+		return q + (stat-high)/math.Ln10
+	}
+	return p + (stat-low)/(high-low)*(q-p)
+}
+
+// A nullTable has a row for each of nullSizes.
+type nullTable [len(nullSizes)]nullRow
+
+// testScore returns -log10 of a test's own p-value.
+func testScore(t test, n int, stat float64) float64 { return nullTests[t].score(n, stat) }
+
+// finalP turns the greatest score of the tests of n callbacks into a p-value: several
+// chances to look like a timer make it more likely that one of them does.
+func finalP(n int, score float64) float64 {
+	return math.Pow(10, -nullFinal.score(n-1, score))
+}

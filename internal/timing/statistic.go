@@ -1,0 +1,301 @@
+package timing
+
+import (
+	"math"
+	"sync"
+)
+
+// shape is how much better the gaps fit a gamma distribution of any shape k >= 1 than an
+// exponential one, as a log-likelihood ratio. The longest and shortest twentieth of the
+// gaps and pauses are left out. Calls at random times have exponential gaps; a sleep loop
+// has gaps of a large k, whatever its jitter.
+//
+// Calls that were merged are at least the threshold apart, at random times too, so the
+// threshold is taken off every gap first.
+func (a *Analyzer) shape(l *level) (stat float64, n int) {
+	s := l.steady
+	if len(s) < MinCalls-1 {
+		return 0, 0
+	}
+	spread := (quantile(s, 0.95) - quantile(s, 0.05)) / max(quantile(s, 0.5)-l.merge, 1e-3)
+	trim := len(s) / 20
+	s = s[trim : len(s)-trim]
+	off := l.merge
+	sum, product, logs := 0.0, 1.0, 0.0
+	for i, g := range s {
+		g = max(g-off, 1e-3)
+		sum += g
+		product *= g
+		if i&7 == 7 {
+			logs += math.Log(product)
+			product = 1
+		}
+	}
+	logs += math.Log(product)
+	size := float64(len(s))
+	ratio := size * gammaRatio(math.Log(sum/size)-logs/size)
+	// Log-normal gaps of wide spread fit a gamma distribution better than an exponential one
+	// too. Their longest gaps give them away.
+	return min(ratio, size*max(0, math.Log(exponentialSpread/spread))), len(s)
+}
+
+// exponentialSpread is the (95 % - 5 % quantile) / median of an exponential distribution.
+var exponentialSpread = math.Log(19) / math.Ln2
+
+// gammaRatio returns the log-likelihood ratio per value of the best gamma distribution with
+// k >= 1 to the exponential one, for values whose log mean less mean log is s.
+func gammaRatio(s float64) float64 {
+	if s >= 0.5772 { // the exponential distribution's own
+		return 0
+	}
+	s = max(s, 1e-7)
+	// Minka's approximation of the shape, good to 1.5 %; the ratio is flat at its maximum.
+	k := (3 - s + math.Sqrt((s-3)*(s-3)+24*s)) / (12 * s)
+	k = max(1, k)
+	lg, _ := math.Lgamma(k)
+	return max(0, k*math.Log(k)-lg-(k-1)*(1+s))
+}
+
+// localShapes are the shapes that local tries, localNoise the shares of disturbed pairs.
+var (
+	localShapes = [...]float64{4, 10, 30, 150, 1000, 10000, 1e5}
+	localNoise  = [...]float64{0.05, 0.3}
+)
+
+const (
+	localBits    = 2  // sub-bins of an octave of u, as a power of two
+	localOctaves = 12 // u below 2^-12 counts as that
+	localBins    = localOctaves << localBits
+)
+
+// localBin returns the bin of u in [0, 1): 0 holds the smallest.
+func localBin(u float64) int {
+	bits := math.Float64bits(u)
+	return max(0, int(bits>>(52-localBits))-(1023-localOctaves)<<localBits)
+}
+
+// localEdge returns the lower edge of a bin.
+func localEdge(bin int) float64 {
+	if bin == 0 {
+		return 0
+	}
+	octave, sub := bin>>localBits, bin&(1<<localBits-1)
+	return math.Ldexp(1+float64(sub)/(1<<localBits), octave-localOctaves)
+}
+
+// localRatios holds the log-likelihood ratio of a u in each bin, by shape and noise.
+var localRatios = sync.OnceValue(func() *[len(localShapes)][len(localNoise)][localBins]float64 {
+	r := new([len(localShapes)][len(localNoise)][localBins]float64)
+	for i, k := range localShapes {
+		a, _ := math.Lgamma(k + 0.5)
+		b, _ := math.Lgamma(k)
+		norm := a - b + math.Log(2/math.Sqrt(math.Pi))
+		for bin := range localBins {
+			// The mean of the density over the bin, by the midpoint rule.
+			const steps = 64
+			from, to := localEdge(bin), localEdge(bin+1)
+			mean := 0.0
+			for j := range steps {
+				u := from + (to-from)*(float64(j)+0.5)/steps
+				mean += math.Exp(norm+(k-1)*math.Log1p(-u*u)) / steps
+			}
+			for j, noise := range localNoise {
+				r[i][j][bin] = math.Log(noise + (1-noise)*mean)
+			}
+		}
+	}
+	return r
+})
+
+// local is how much better neighbouring gaps agree than at random, as a log-likelihood
+// ratio. For two gaps g and h between calls at random times, of whatever rate,
+// u = |g-h|/(g+h) is uniform in [0, 1]; for gaps of a gamma distribution of shape k its
+// density is proportional to (1-u^2)^(k-1). Pauses, strays and changes of the period disturb
+// two pairs each: a share of disturbed pairs is part of the model.
+//
+// Compare the local variation of Shinomoto, Shima and Tanji (2003).
+func (a *Analyzer) local(l *level) (stat float64, n int) {
+	off := l.merge
+	var hist [localBins]float64
+	for i := 1; i < len(l.gaps); i++ {
+		g, h := l.gaps[i-1], l.gaps[i]
+		if g == 0 || h == 0 {
+			continue
+		}
+		g, h = max(g-off, 1e-3), max(h-off, 1e-3)
+		n++
+		hist[localBin(math.Abs(g-h)/(g+h))]++
+	}
+	ratios := localRatios()
+	for i := range ratios {
+		for j := range ratios[i] {
+			sum := 0.0
+			for bin, r := range ratios[i][j] {
+				sum += hist[bin] * r
+			}
+			stat = max(stat, sum)
+		}
+	}
+	return stat, n + 1
+}
+
+const (
+	peakNeighbours = 12   // calls after each that it is paired with
+	peakCalls      = 1024 // newest calls that are looked at
+	peakBits       = 5    // sub-bins of an octave, as a power of two
+	peakNear       = 3    // lags are about equal in so many bins, as a power of two
+	peakOctaves    = 25   // from peakLeast seconds on
+	peakLeast      = 0.5
+	peakBins       = peakOctaves << peakBits
+	peakSide       = 2 + 2*8 + 12 // bins beside the widest window that are looked at
+)
+
+// peakWidths are the windows' widths in bins.
+var peakWidths = [...]int{1, 3, 8}
+
+// peakBin returns the bin of a lag in seconds.
+func peakBin(lag float64) int {
+	bits := math.Float64bits(lag / peakLeast)
+	return int(bits>>(52-peakBits)) - 1023<<peakBits
+}
+
+// binEdges holds the lower edge of each bin in seconds, with room for a window's sides at
+// both ends.
+var binEdges = func() (edges [peakBins + 2*peakSide]float64) {
+	for i := range edges {
+		bin := i - peakSide
+		octave := bin >> peakBits
+		edges[i] = peakLeast * math.Ldexp(1+float64(bin-octave<<peakBits)/(1<<peakBits), octave)
+	}
+	return edges
+}()
+
+func binEdge(bin int) float64 { return binEdges[bin+peakSide] }
+
+// A peak is a window of bins of lags that holds more pairs of calls than it should.
+type peak struct {
+	ratio    float64 // log-likelihood ratio of the count
+	from, to int     // bins
+	seen     float64 // pairs
+	expected float64
+}
+
+// peak looks for a time that lies between many pairs of calls, neighbours or not, beyond what
+// the times around it lead to expect: a timer among other calls, several timers. Its
+// statistic is the largest log-likelihood ratio of a Poisson count in a window of lags. The
+// calls of two bursts make many pairs that are as far apart as the bursts, so of all pairs
+// around the same longest gap about equal lags count once.
+func (a *Analyzer) peak(l *level) (p peak, n int) {
+	times := l.times[max(0, len(l.times)-peakCalls):]
+	n = len(times) - 1
+	if n < 7 {
+		return peak{}, 0
+	}
+	if a.hist == nil {
+		a.hist, a.across = make([]int32, peakBins), make([]int32, peakBins>>peakNear)
+	}
+	clear(a.hist)
+	clear(a.across)
+	low, high := peakBins, 0
+	for i, t := range times {
+		longest, at := int64(0), int32(0)
+		for j := i + 1; j < min(len(times), i+1+peakNeighbours); j++ {
+			if gap := times[j] - times[j-1]; gap > longest {
+				longest, at = gap, int32(j)
+			}
+			lag := float64(times[j]-t) / 1000
+			if lag < peakLeast {
+				continue
+			}
+			bin := peakBin(lag)
+			if bin >= peakBins {
+				break
+			}
+			if a.across[bin>>peakNear] == at {
+				continue
+			}
+			a.across[bin>>peakNear] = at
+			a.hist[bin]++
+			low, high = min(low, bin), max(high, bin)
+		}
+	}
+	if high <= low {
+		return peak{}, 0
+	}
+	sum := a.sums(low, high)
+	for _, width := range peakWidths {
+		side := 2*width + 12
+		for from := low; from+width <= high+1; from++ {
+			to := from + width
+			first := sum[from-low+peakSide:]
+			seen := first[width] - first[0]
+			if seen < 5 {
+				continue
+			}
+			// The bins next to the window may hold its skirts.
+			below := sum[from-2-low+peakSide] - sum[from-2-side-low+peakSide]
+			above := first[width+2+side] - first[width+2]
+			// The denser side counts: at an end of the lags the other one is empty.
+			density := max((below+1)/(binEdge(from-2)-binEdge(from-2-side)), (above+1)/(binEdge(to+2+side)-binEdge(to+2)))
+			expected := density * (binEdge(to) - binEdge(from))
+			if seen <= expected {
+				continue
+			}
+			if r := seen*math.Log(seen/expected) - (seen - expected); r > p.ratio {
+				p = peak{r, from, to, seen, expected}
+			}
+		}
+	}
+	return p, n
+}
+
+// sums returns the running sums of the histogram from low to high, with peakSide more at
+// both ends, where nothing is added.
+func (a *Analyzer) sums(low, high int) []float64 {
+	s := a.running[:0]
+	for range peakSide {
+		s = append(s, 0)
+	}
+	total := 0.0
+	s = append(s, total)
+	for _, n := range a.hist[low : high+1] {
+		total += float64(n)
+		s = append(s, total)
+	}
+	for range peakSide {
+		s = append(s, total)
+	}
+	a.running = s
+	return s
+}
+
+// growth looks for the stretch in which every gap is most steadily the one before times one
+// factor of 1.15 to 4. Its statistic sums over the stretch how close neighbouring factors are.
+func (a *Analyzer) growth(l *level) (stat float64, n int) {
+	sum, last := 0.0, 0.0
+	for i := 1; i < len(l.gaps); i++ {
+		ratio := 0.0
+		if l.gaps[i-1] > 0 && l.gaps[i] > 0 {
+			ratio = math.Log(l.gaps[i] / l.gaps[i-1])
+		}
+		grows := ratio > growthLeast && ratio < growthMost
+		if apart := math.Abs(ratio - last); grows && last > 0 && apart < growthSpread {
+			sum -= math.Log(max(apart, 0.005))
+			stat = max(stat, sum)
+		} else {
+			sum = 0
+		}
+		last = 0
+		if grows {
+			last = ratio
+		}
+	}
+	return stat, len(l.gaps)
+}
+
+// Logarithms of the factors of growth, and how far two neighbouring ones may differ.
+const (
+	growthLeast  = 0.14
+	growthMost   = 1.4
+	growthSpread = 0.2
+)

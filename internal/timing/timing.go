@@ -1,0 +1,303 @@
+// Package timing tells from the times of calls whether a timer makes them, and which.
+//
+// The reference statistics (package beacon) look at counts in buckets, and a sleep loop with
+// jitter is lost to them. This package looks at the gaps between calls. It is pure: no
+// clock, no I/O, no goroutines.
+package timing
+
+import (
+	"math"
+	"slices"
+)
+
+// MinCalls is the least number of callbacks that can be tested: three gaps.
+const MinCalls = 4
+
+// baseMerge is how close, in seconds, calls are always one callback: the connections that a
+// client opens side by side.
+const baseMerge = 0.3
+
+// MaxCalls is how many calls of a series are looked at; of a longer one the newest.
+const MaxCalls = 4096
+
+// Calls are the calls of one series, oldest first.
+type Calls struct {
+	Millis []int64 // when, milliseconds since any origin, rising
+	Failed []bool  // not answered; nil when none was
+	Holes  []bool  // calls are missing just before this one, because they were not kept; nil for nowhere
+}
+
+// A Kind is what the timer is.
+type Kind uint8
+
+// The kinds.
+const (
+	None    Kind = iota
+	Sleep        // a loop that sleeps: gaps are alike, their sum drifts
+	Clock        // calls at set times of the clock
+	Mixture      // a timer among other calls, or several timers
+	Growing      // gaps grow by a factor or a summand: back-off
+)
+
+var kindNames = [...]string{"", "sleep", "clock", "mixture", "growing"}
+
+// String returns the word of documents for k; empty for None.
+func (k Kind) String() string { return kindNames[k] }
+
+// A Regime is a stretch of calls with one period, between pauses or changes of the period.
+type Regime struct {
+	FirstMillis, LastMillis int64
+	Callbacks               int
+	PeriodSeconds           float64
+}
+
+// A Result is what a series of calls looks like.
+type Result struct {
+	Kind      Kind
+	PValue    float64 // probability that calls at random times, as many, look as much like a timer
+	Period    float64 // seconds: the median gap between callbacks of the timer
+	Jitter    float64 // half the width of the gaps' range over the period, 0 to 1
+	Callbacks int     // a burst of retries counted once
+	Missed    int     // callbacks that the timer should have made in its regimes
+	Merged    float64 // seconds: calls closer than this were taken for one callback
+	Failed    int     // callbacks of which no attempt was answered
+	Regimes   []Regime
+	Hours     uint32 // bit h: there were callbacks in hour h of the day, when the origin is midnight UTC
+}
+
+// An Analyzer has the memory that Analyze works in. It is not safe for concurrent use.
+type Analyzer struct {
+	level        [3]level
+	sorted       []float64
+	running      []float64
+	hist, across []int32
+}
+
+// A level is a series after calls closer than a threshold were merged into callbacks.
+type level struct {
+	merge  float64   // seconds
+	times  []int64   // first call of each callback
+	failed int       // callbacks without an answered call
+	gaps   []float64 // seconds between callbacks; 0 across a hole
+	sorted []float64 // the gaps that are not 0, sorted
+	steady []float64 // of these, the ones that are not pauses
+	cut    float64   // gaps above are pauses; +Inf where there are none
+}
+
+// Analyze looks at calls. With fewer than MinCalls callbacks the result has Kind None and
+// PValue 1. It neither keeps nor changes the slices of c.
+func (a *Analyzer) Analyze(c *Calls) Result {
+	score, best, lv := a.score(c)
+	if lv == nil {
+		return Result{PValue: 1, Callbacks: len(a.level[0].times)}
+	}
+	n := len(a.level[0].times)
+	r := Result{PValue: finalP(n, score), Callbacks: len(lv.times), Merged: lv.merge, Failed: lv.failed}
+	a.describe(&r, lv, best)
+	return r
+}
+
+// PValue is that of Analyze, and nothing else.
+func (a *Analyzer) PValue(c *Calls) float64 {
+	score, _, lv := a.score(c)
+	if lv == nil {
+		return 1
+	}
+	return finalP(len(a.level[0].times), score)
+}
+
+// A test is one of the statistics.
+type test uint8
+
+const (
+	testShape  test = iota // all gaps are alike
+	testLocal              // neighbouring gaps are alike
+	testPeak               // many pairs of calls are the same time apart
+	testGrowth             // each gap is the one before times a factor
+	testCount
+)
+
+// score returns the greatest -log10 of a test's own p-value over all tests and levels, the
+// test and the level that gave it.
+func (a *Analyzer) score(c *Calls) (score float64, best test, lv *level) {
+	levels := a.levels(c)
+	for i := range levels {
+		l := &levels[i]
+		if len(l.times) < MinCalls {
+			continue
+		}
+		for t := testShape; t < testCount; t++ {
+			stat, n := a.statistic(t, l, i)
+			if n < MinCalls-1 {
+				continue
+			}
+			if s := testScore(t, n, stat); s > score || lv == nil {
+				score, best, lv = s, t, l
+			}
+		}
+	}
+	return score, best, lv
+}
+
+// statistic returns a test's statistic on a level and the number of gaps that it saw.
+func (a *Analyzer) statistic(t test, l *level, i int) (stat float64, n int) {
+	switch t {
+	case testShape:
+		return a.shape(l)
+	case testLocal:
+		return a.local(l)
+	case testPeak:
+		if i > 0 { // merging would only take calls away from it
+			return 0, 0
+		}
+		p, n := a.peak(l)
+		return p.ratio, n
+	default:
+		return a.growth(l)
+	}
+}
+
+// levels fills a.level and returns those that differ.
+func (a *Analyzer) levels(c *Calls) []level {
+	from := max(0, len(c.Millis)-MaxCalls)
+	millis := c.Millis[from:]
+	tick := int64(1)
+	if len(millis) >= MinCalls {
+		tick = 1000
+		for _, t := range millis {
+			if t%1000 != 0 {
+				tick = 1
+				break
+			}
+		}
+	}
+	base := baseMerge
+	if tick > 1 {
+		base = 0
+	}
+	failed := func(i int) bool { return c.Failed != nil && c.Failed[from+i] }
+	hole := func(i int) bool { return c.Holes != nil && i > 0 && c.Holes[from+i] }
+	dither := float64(tick) / 1000
+	a.level[0].fill(millis, failed, hole, base, dither)
+	l0 := &a.level[0]
+	count := 1
+	if len(l0.gaps) >= 6 {
+		for _, m := range l0.jumps() {
+			l := &a.level[count]
+			l.fill(millis, failed, hole, m, dither)
+			if len(l.times) >= MinCalls {
+				count++
+			}
+		}
+	}
+	for i := range a.level[:count] {
+		a.level[i].cutPauses()
+	}
+	return a.level[:count]
+}
+
+// fill merges calls that are at most merge seconds after the one before.
+//
+// Times are known only to a tick, and gaps of equal ticks would look more alike than they
+// are: every time is moved by a fraction of a tick that looks random and depends on the
+// call's place alone.
+func (l *level) fill(millis []int64, failed, hole func(int) bool, merge, tick float64) {
+	l.merge, l.failed = merge, 0
+	l.times, l.gaps = l.times[:0], l.gaps[:0]
+	answered := true
+	limit := int64(merge * 1000)
+	start := 0.0
+	for i, t := range millis {
+		if i > 0 && t-millis[i-1] <= limit && !hole(i) {
+			answered = answered || !failed(i)
+			continue
+		}
+		if !answered {
+			l.failed++
+		}
+		answered = !failed(i)
+		at := float64(t)/1000 + tick*fraction(uint64(i)*0x9e3779b97f4a7c15+uint64(t))
+		if len(l.times) > 0 {
+			if hole(i) {
+				l.gaps = append(l.gaps, 0)
+			} else {
+				l.gaps = append(l.gaps, max(at-start, 1e-4))
+			}
+		}
+		l.times = append(l.times, t)
+		start = at
+	}
+	if !answered {
+		l.failed++
+	}
+	l.sorted = l.sorted[:0]
+	for _, g := range l.gaps {
+		if g > 0 {
+			l.sorted = append(l.sorted, g)
+		}
+	}
+	slices.Sort(l.sorted)
+}
+
+// fraction returns a number in [0, 1) that depends on x as if it were random (splitmix64).
+func fraction(x uint64) float64 {
+	x ^= x >> 30
+	x *= 0xbf58476d1ce4e5b9
+	x ^= x >> 27
+	x *= 0x94d049bb133111eb
+	x ^= x >> 31
+	return float64(x>>11) / (1 << 53)
+}
+
+// jumps returns the thresholds, at most two, at which the gaps fall most clearly into short
+// and long ones: between retries of a callback and the wait for the next.
+func (l *level) jumps() []float64 {
+	s := l.sorted
+	n := len(s)
+	var found [2]struct{ ratio, at float64 }
+	for i := max(1, n/6); i < n-max(2, n/12); i++ {
+		ratio := s[i] / s[i-1]
+		if ratio < 1.5 {
+			continue
+		}
+		at := math.Sqrt(s[i] * s[i-1])
+		switch {
+		case ratio > found[0].ratio:
+			found[1] = found[0]
+			found[0].ratio, found[0].at = ratio, at
+		case ratio > found[1].ratio:
+			found[1].ratio, found[1].at = ratio, at
+		}
+	}
+	var at []float64
+	for _, f := range found {
+		if f.ratio > 0 {
+			at = append(at, f.at)
+		}
+	}
+	return at
+}
+
+// cutPauses finds the length above which a gap is a pause: nights, hosts that were off.
+func (l *level) cutPauses() {
+	l.steady, l.cut = l.sorted, math.Inf(1)
+	n := len(l.sorted)
+	if n < 6 {
+		return
+	}
+	limit := 5 * quantile(l.sorted, 0.6)
+	at, _ := slices.BinarySearch(l.sorted, math.Nextafter(limit, math.Inf(1)))
+	if at < n && n-at <= n/5 {
+		l.steady, l.cut = l.sorted[:at], limit
+	}
+}
+
+// quantile returns a quantile of sorted values, interpolated.
+func quantile(s []float64, q float64) float64 {
+	at := q * float64(len(s)-1)
+	i := int(at)
+	if i+1 >= len(s) {
+		return s[len(s)-1]
+	}
+	return s[i] + (at-float64(i))*(s[i+1]-s[i])
+}
