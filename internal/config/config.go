@@ -16,6 +16,7 @@ import (
 	"fresnel/internal/beacon"
 	"fresnel/internal/event"
 	"fresnel/internal/filter"
+	"fresnel/internal/rank"
 	"fresnel/internal/source"
 )
 
@@ -23,10 +24,25 @@ import (
 type Config struct {
 	Beacon   beacon.Params `yaml:"beacon" doc:"the statistics: window, limits of the tests"`
 	Filter   filter.Config `yaml:"filter" doc:"which events are looked at; docs/filter.md describes the clauses"`
+	Detector string        `yaml:"detector" doc:"fresnel times and ranks every destination beside the reference statistics; reference gives these alone"`
+	Timing   Timing        `yaml:"timing" doc:"the timing model of the detector fresnel"`
+	Rank     rank.Config   `yaml:"rank" doc:"how findings are ranked"`
 	GroupBy  []string      `yaml:"group_by" doc:"event fields whose values together make a group; [] takes host.name and process.name for events with a process, source.ip and destination.ip for others"`
 	Schedule Schedule      `yaml:"schedule" doc:"when runs are"`
 	Inputs   Inputs        `yaml:"inputs" doc:"how files are read"`
 	Limits   Limits        `yaml:"limits" doc:"bounds of memory and of what is shown"`
+}
+
+// The detectors.
+const (
+	DetectorFresnel   = "fresnel"
+	DetectorReference = "reference"
+)
+
+// Timing says what the timing model looks at.
+type Timing struct {
+	Lookback              time.Duration `yaml:"lookback" doc:"time before the end of the last run in which calls are timed; longer data are looked at in several stretches of it"`
+	MaxFalseDiscoveryRate float64       `yaml:"max_false_discovery_rate" doc:"share of the findings of the timing model that may be calls at random times, 0 to 1"`
 }
 
 // Schedule says when runs are.
@@ -51,6 +67,8 @@ func Default() Config {
 	return Config{
 		Beacon:   beacon.DefaultParams(),
 		Filter:   filter.Default(),
+		Detector: DetectorFresnel,
+		Timing:   Timing{Lookback: 7 * 24 * time.Hour, MaxFalseDiscoveryRate: 0.01},
 		Schedule: Schedule{Every: time.Hour},
 		Limits:   Limits{MemoryMB: 8192, MaxErrorsShown: 5},
 	}
@@ -65,6 +83,16 @@ func (c Config) Validate() error {
 	var errs []error
 	errs = append(errs, under("beacon", c.Beacon.Validate())...)
 	errs = append(errs, under("filter", c.Filter.Validate())...)
+	if c.Detector != DetectorFresnel && c.Detector != DetectorReference {
+		errs = append(errs, fmt.Errorf("detector: got %q, want %s or %s", c.Detector, DetectorFresnel, DetectorReference))
+	}
+	if l := c.Timing.Lookback; l < time.Minute || l%time.Second != 0 || l > maxLookback {
+		errs = append(errs, fmt.Errorf("timing.lookback: got %s, want whole seconds, 1m to %s", duration(l), duration(maxLookback)))
+	}
+	if f := c.Timing.MaxFalseDiscoveryRate; !(f > 0 && f <= 1) {
+		errs = append(errs, fmt.Errorf("timing.max_false_discovery_rate: got %v, want above 0 and at most 1", f))
+	}
+	errs = append(errs, under("rank", c.Rank.Validate())...)
 	for i, name := range c.GroupBy {
 		if f, err := event.ParseField(name); err != nil {
 			errs = append(errs, fmt.Errorf("group_by: %w", err))
@@ -86,6 +114,9 @@ func (c Config) Validate() error {
 	}
 	return errors.Join(errs...)
 }
+
+// maxLookback is 200 days: the time of a call is kept relative to the first of its row.
+const maxLookback = 200 * 24 * time.Hour
 
 // maxEvery is a year.
 const maxEvery = 365 * 24 * time.Hour

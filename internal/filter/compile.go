@@ -197,6 +197,9 @@ func (f *Filter) Fields() event.FieldSet { return f.fields }
 // the include clauses, and the one when none matched.
 func (f *Filter) Outcomes() []Outcome { return slices.Clone(f.outcomes) }
 
+// Keeps reports whether f keeps e.
+func (f *Filter) Keeps(e *event.Event) bool { return f.outcomes[f.Match(e)].Kept }
+
 // Match returns the index into Outcomes of the answer for e: the first exclude clause that
 // matches, or else the first include clause, or else the last outcome. It allocates nothing.
 func (f *Filter) Match(e *event.Event) int {

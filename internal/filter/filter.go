@@ -130,6 +130,22 @@ func Default() Config {
 	}
 }
 
+// Remote returns the filter of what the rank looks at beside what c keeps: every event with a
+// remote destination, whatever process it is of. The exclusions of c that look at the process
+// are left out, for a name is evidence to be weighed and no proof.
+func (c Config) Remote() Config {
+	r := Config{Enabled: c.Enabled, IgnoreCase: c.IgnoreCase, Sets: c.Sets}
+	r.Include = Clauses{{"remote-destination", Conditions{{event.DestinationIP, NotNetwork, []string{"$local_destinations"}}}}}
+	for _, clause := range c.Exclude {
+		if !slices.ContainsFunc(clause.Where, func(cond Condition) bool {
+			return strings.HasPrefix(cond.Field.String(), "process.")
+		}) {
+			r.Exclude = append(r.Exclude, clause)
+		}
+	}
+	return r
+}
+
 // BuiltinSets returns the names of the built-in sets, sorted.
 func BuiltinSets() []string {
 	names := make([]string, 0, len(builtin))

@@ -45,6 +45,7 @@ type Result struct {
 	Details      Details
 	Stats        beacon.Stats
 
+	Row   *Row   // what the timing model and the rank say; nil when they were not asked, or know nothing
 	Trace *Trace // what pictures are drawn from; nil unless asked for
 }
 

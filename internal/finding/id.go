@@ -13,7 +13,8 @@ import (
 // ID returns the id of the document of r: a SHA-256 over the group's identity (its fields
 // and their values) and @timestamp, in hexadecimal. A repeated run over the same data gives
 // the same id, a group with newer events another. The order in which the fields were listed
-// does not matter.
+// does not matter. Of several results of one group in one run, which differ in their
+// destination, all but the first have the destination in their id as well.
 func ID(r *Result) string {
 	sum := id(r)
 	return hex.EncodeToString(sum[:])
@@ -23,6 +24,10 @@ func id(r *Result) [sha256.Size]byte {
 	var buf [256]byte
 	b := appendIdentity(buf[:0], &r.Group)
 	b = binary.BigEndian.AppendUint64(b, uint64(r.LastNanos))
+	if w := r.Row; w != nil && w.More {
+		b = appendCounted(b, w.Domain)
+		b = appendCounted(b, string(w.Address.AsSlice()))
+	}
 	return sha256.Sum256(b)
 }
 
@@ -51,11 +56,16 @@ func appendCounted(dst []byte, s string) []byte {
 	return append(dst, s...)
 }
 
-// Compare orders the results of one run: by falling score, then by group, whose values are
-// compared one after the other, byte by byte.
+// Compare orders the results of one run: by falling risk score where there is one, by falling
+// score of the reference, then by group, whose values are compared one after the other, byte
+// by byte, then by destination.
 func Compare(a, b *Result) int {
-	if c := cmp.Compare(b.Stats.BeaconingScore, a.Stats.BeaconingScore); c != 0 {
+	if c := cmp.Or(
+		cmp.Compare(b.Risk(), a.Risk()),
+		cmp.Compare(b.Stats.BeaconingScore, a.Stats.BeaconingScore),
+		slices.Compare(a.Group.Values, b.Group.Values),
+	); c != 0 || a.Row == nil {
 		return c
 	}
-	return slices.Compare(a.Group.Values, b.Group.Values)
+	return cmp.Or(cmp.Compare(a.Row.Domain, b.Row.Domain), a.Row.Address.Compare(b.Row.Address))
 }

@@ -60,6 +60,7 @@ var paths = func() (p [event.NumFields][]string) {
 // as floats (1.0), in the fewest digits that read back as the same number, so that a
 // store that guesses types from the first document guesses right. A group that had too few
 // events has no more of beacon_stats than is_beaconing, interval and non_empty_buckets.
+// What the timing model and the rank say is event.risk_score and what stands under fresnel.
 //
 // Source: beacon-statistics.md, section 7.
 func AppendJSON(dst []byte, r *Result) []byte {
@@ -74,8 +75,16 @@ func AppendJSON(dst []byte, r *Result) []byte {
 	dst = hex.AppendEncode(dst, id[:])
 	dst = append(dst, `","run":{"end":"`...)
 	dst = time.Unix(r.RunEnd, 0).UTC().AppendFormat(dst, time.RFC3339)
-	return append(dst, `"},"schema":"`+SchemaVersion+`"}}`...)
+	dst = append(dst, `"},"schema":"`+SchemaVersion+`"`...)
+	if r.Row != nil {
+		dst = appendRow(dst, r.Row)
+	}
+	return append(dst, "}}"...)
 }
+
+func appendInt(dst []byte, n int64) []byte { return strconv.AppendInt(dst, n, 10) }
+
+func appendBool(dst []byte, b bool) []byte { return strconv.AppendBool(dst, b) }
 
 // fieldValues returns the fields that the document of r carries beside @timestamp, and their
 // values as text.
@@ -118,6 +127,11 @@ func tristate(t event.Tristate) string {
 func appendFields(dst []byte, r *Result) []byte {
 	set, values := fieldValues(r)
 	var open []string // keys of the objects that the next field stands in
+	if r.Row != nil {
+		dst = append(dst, `,"event":{"risk_score":`...)
+		dst = appendFloat(dst, r.Row.Assessment.Score)
+		open = paths[event.Ingested][:1] // the object's other fields come first
+	}
 	for _, f := range order {
 		if !set.Has(f) {
 			continue

@@ -26,8 +26,9 @@ type Summary struct {
 	LastNanos     int64 // newest event that was kept; 0 when there is none
 }
 
-// A Ranking gathers the results of several runs into one entry a group: its best run. Its
-// memory is bounded by the number of groups. The zero value keeps no traces.
+// A Ranking gathers the results of several runs into one entry a group, and one more for each
+// further destination that the timing model found: the best run. Its memory is bounded by the
+// number of groups and found destinations. The zero value keeps no traces.
 type Ranking struct {
 	// Traces is how many groups at most keep their Trace, those ranked first.
 	Traces int
@@ -39,14 +40,17 @@ type Ranking struct {
 
 // A Ranked is one group of a Ranking.
 type Ranked struct {
-	Result *Result   // of the best run: the highest score, then the most non-empty buckets, then the latest
-	Runs   int       // runs that found the group beaconing
+	Result *Result   // of the best run: the highest risk, then the highest score, then the most non-empty buckets, then the latest
+	Runs   int       // runs that found it
 	Counts []float32 // of the best run, events per bucket in at most 60 columns, oldest first; nil without a trace
 }
 
 // Add adds what a run says of a group. It keeps nothing of r but copies.
 func (k *Ranking) Add(r *Result) {
 	k.key = appendIdentity(k.key[:0], &r.Group)
+	if w := r.Row; w != nil && w.More {
+		k.key = append(append(append(k.key, w.Domain...), 0), w.Address.AsSlice()...)
+	}
 	g := k.groups[string(k.key)]
 	if g == nil {
 		if k.groups == nil {
@@ -55,7 +59,7 @@ func (k *Ranking) Add(r *Result) {
 		g = &Ranked{}
 		k.groups[string(k.key)] = g
 	}
-	if r.Stats.IsBeaconing {
+	if r.Found() {
 		g.Runs++
 	}
 	if g.Result != nil && !better(r, g.Result) {
@@ -68,6 +72,9 @@ func (k *Ranking) Add(r *Result) {
 	c.Group.Fields = slices.Clone(r.Group.Fields)
 	c.Group.Values = slices.Clone(r.Group.Values)
 	c.Destinations = slices.Clone(r.Destinations)
+	if r.Row != nil {
+		c.Row = r.Row.clone()
+	}
 	c.Trace, g.Counts = nil, nil
 	if t := r.Trace; t != nil {
 		g.Counts = human.Columns(t.Counts, rankedColumns)
@@ -93,6 +100,9 @@ func (k *Ranking) Add(r *Result) {
 
 // better tells whether a stands for its group rather than b.
 func better(a, b *Result) bool {
+	if c := cmp.Compare(a.Risk(), b.Risk()); c != 0 {
+		return c > 0
+	}
 	if c := cmp.Compare(a.Stats.BeaconingScore, b.Stats.BeaconingScore); c != 0 {
 		return c > 0
 	}

@@ -19,6 +19,9 @@ type detection struct {
 	details *series.Dictionary
 	summary *Summary
 
+	firstCall, lastCall int64 // of the events that the rank takes
+	looked              []*look
+
 	views   []*series.View
 	workers []*worker
 }
@@ -27,11 +30,16 @@ type detection struct {
 type worker struct {
 	analyzer *beacon.Analyzer
 	results  []*finding.Result
+	keys     []string // of the groups of results, when there is a look
 	err      error
 }
 
 func (d *detection) run(ctx context.Context, emit func(*finding.Result) error) error {
-	if d.summary.Last < d.summary.First {
+	first, newest := d.summary.First, d.summary.Last
+	if d.lastCall >= d.firstCall { // the rank sees events that the statistics do not
+		first, newest = min(first, d.firstCall), max(newest, d.lastCall)
+	}
+	if newest < first {
 		return nil
 	}
 	d.views = make([]*series.View, len(d.shards))
@@ -45,28 +53,70 @@ func (d *detection) run(ctx context.Context, emit func(*finding.Result) error) e
 		}
 		d.workers = append(d.workers, &worker{analyzer: a})
 	}
-	oldest, newest := d.summary.First/1e9, d.summary.Last/1e9
 	switch d.plan.runs.Mode {
 	case At:
-		return d.window(ctx, d.plan.runs.End, emit)
+		return d.once(ctx, d.plan.runs.End, emit)
 	case Latest:
-		return d.window(ctx, d.plan.grid.End(d.plan.grid.Bucket(d.summary.Last)), emit)
+		if d.summary.Last >= d.summary.First {
+			newest = d.summary.Last
+		}
+		return d.once(ctx, d.plan.grid.End(d.plan.grid.Bucket(newest)), emit)
 	default:
 	}
-	last := d.plan.at(newest)
-	for end := min(d.plan.first(oldest), last); end <= last; {
+	if err := d.looks(ctx, d.plan.at(newest/1e9)); err != nil {
+		return err
+	}
+	if err := d.schedule(ctx, emit); err != nil {
+		return err
+	}
+	for { // looks behind the last run
+		end, ok := d.nextLook()
+		if !ok {
+			return nil
+		}
+		if err := d.window(ctx, end, emit); err != nil {
+			return err
+		}
+	}
+}
+
+// once looks at one window.
+func (d *detection) once(ctx context.Context, end int64, emit func(*finding.Result) error) error {
+	if err := d.looks(ctx, end); err != nil {
+		return err
+	}
+	return d.window(ctx, end, emit)
+}
+
+// schedule looks at the windows of the schedule that have events for the statistics, and at
+// those that end with a look.
+func (d *detection) schedule(ctx context.Context, emit func(*finding.Result) error) error {
+	if d.summary.Last < d.summary.First {
+		return nil
+	}
+	last := d.plan.at(d.summary.Last / 1e9)
+	end := min(d.plan.first(d.summary.First/1e9), last)
+	for {
+		if next, ok := d.nextLook(); ok && next < end { // while there was nothing to see
+			if err := d.window(ctx, next, emit); err != nil {
+				return err
+			}
+			continue
+		}
+		if end > last {
+			return nil
+		}
 		if err := d.window(ctx, end, emit); err != nil {
 			return err
 		}
 		end += d.plan.runs.Every
 		if next, idle := d.idle(); idle { // nothing to see until then
 			if next == math.MaxInt64 {
-				break
+				return nil
 			}
 			end = max(end, d.plan.at(next))
 		}
 	}
-	return nil
 }
 
 // idle reports that no view has a group with events in the last window, and when the next
@@ -86,11 +136,12 @@ func (d *detection) idle() (next int64, idle bool) {
 // window looks at all groups in the window that ends at end.
 func (d *detection) window(ctx context.Context, end int64, emit func(*finding.Result) error) error {
 	for _, w := range d.workers {
-		w.results = w.results[:0]
+		w.results, w.keys = w.results[:0], w.keys[:0]
 	}
+	look := d.lookAt(end)
 	d.o.each(len(d.views), func(worker, i int) {
 		if w := d.workers[worker]; w.err == nil && ctx.Err() == nil {
-			w.err = d.view(w, d.views[i], end)
+			w.err = d.view(w, d.views[i], end, look)
 		}
 	})
 	if err := ctx.Err(); err != nil {
@@ -104,13 +155,18 @@ func (d *detection) window(ctx context.Context, end int64, emit func(*finding.Re
 	d.summary.Runs++
 	d.o.Progress.Runs.Add(1)
 	var results []*finding.Result
+	byKey := map[string]*finding.Result{}
 	for _, w := range d.workers {
 		results = append(results, w.results...)
+		for i, key := range w.keys {
+			byKey[key] = w.results[i]
+		}
 	}
+	results = d.rank(results, byKey, end)
 	slices.SortFunc(results, finding.Compare)
 	for _, r := range results {
 		d.summary.Results++
-		if r.Stats.IsBeaconing {
+		if r.Found() {
 			d.summary.Findings++
 		}
 		if err := emit(r); err != nil {
@@ -120,14 +176,16 @@ func (d *detection) window(ctx context.Context, end int64, emit func(*finding.Re
 	return nil
 }
 
-// view adds the results of one table to those of w.
-func (d *detection) view(w *worker, v *series.View, end int64) (err error) {
+// view adds the results of one table to those of w. Groups that a look at the same end found
+// have a result whatever the statistics say.
+func (d *detection) view(w *worker, v *series.View, end int64, look *look) (err error) {
 	p := &d.plan.params
+	wanted := func(key []byte) bool { return look != nil && look.end == end && look.found[string(key)] != nil }
 	v.Each(end, func(win *series.Window) {
 		if err != nil {
 			return
 		}
-		if !d.o.All {
+		if !d.o.All && !wanted(win.Key()) {
 			if !p.Enough(win.Interval, win.NonEmptyBuckets) {
 				return
 			}
@@ -149,6 +207,9 @@ func (d *detection) view(w *worker, v *series.View, end int64) (err error) {
 			r.Trace = d.trace(w, win)
 		}
 		w.results = append(w.results, r)
+		if look != nil {
+			w.keys = append(w.keys, string(win.Key()))
+		}
 	})
 	return err
 }

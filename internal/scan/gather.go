@@ -18,6 +18,8 @@ import (
 	"fresnel/internal/files"
 	"fresnel/internal/series"
 	"fresnel/internal/source"
+	"fresnel/internal/survey"
+	"fresnel/internal/timeline"
 )
 
 // An input is one file of the scan.
@@ -59,6 +61,8 @@ type gathering struct {
 	summary *Summary
 	cancel  context.CancelFunc // ends all reading
 
+	firstCall, lastCall int64 // times of the events that the rank takes, nanoseconds
+
 	mu       sync.Mutex
 	advanced sync.Cond
 	done     map[int64]*outcome // blocks that are decoded, until all before them are
@@ -67,7 +71,10 @@ type gathering struct {
 }
 
 func newGathering(o *Options, p plan, k keys, s *Summary) *gathering {
-	g := &gathering{o: o, plan: p, keys: k, summary: s, done: map[int64]*outcome{}, details: series.NewDictionary(detailsBytes)}
+	g := &gathering{
+		firstCall: math.MaxInt64, lastCall: math.MinInt64,
+		o: o, plan: p, keys: k, summary: s, done: map[int64]*outcome{}, details: series.NewDictionary(detailsBytes),
+	}
 	g.advanced.L = &g.mu
 	for _, outcome := range o.Filter.Outcomes() {
 		g.kept = append(g.kept, outcome.Kept)
@@ -77,7 +84,7 @@ func newGathering(o *Options, p plan, k keys, s *Summary) *gathering {
 		cfg.CellTimes = maxCellTimes
 	}
 	for range shardCount {
-		g.shards = append(g.shards, newShard(cfg))
+		g.shards = append(g.shards, newShard(cfg, o.Rank != nil))
 	}
 	return g
 }
@@ -407,25 +414,32 @@ type decoding struct {
 	g       *gathering
 	file    *input
 	decoder source.Decoder
-	batches [shardCount]*series.Batch
+	batches [shardCount]*batch
 	key     []byte
 	details []byte
 	known   map[string]uint32 // numbers of details: a small part of the dictionary, without its lock
+	told    []uint64          // hashes of rows whose text has been sent; a small part of them
+	text    []byte
 	out     *outcome
 
 	// Sums over all blocks.
 	filter                  []int64
 	noGroup                 map[string]int64
 	outOfRange, outsideRuns int64
-	first, last             int64
+	first, last             int64 // of the events that the statistics take
+	firstCall, lastCall     int64 // of those that the rank takes
 }
 
 func newWorker(g *gathering) *decoding {
 	return &decoding{
 		g: g, filter: make([]int64, len(g.summary.Filter)), noGroup: map[string]int64{}, known: map[string]uint32{},
-		first: math.MaxInt64, last: math.MinInt64,
+		told:  make([]uint64, toldRows),
+		first: math.MaxInt64, last: math.MinInt64, firstCall: math.MaxInt64, lastCall: math.MinInt64,
 	}
 }
+
+// toldRows is how many rows a decoding remembers to have sent the text of.
+const toldRows = 1 << 13
 
 func (d *decoding) run(ctx context.Context, work <-chan *block) error {
 	defer d.add()
@@ -498,11 +512,14 @@ func (d *decoding) Event(e *event.Event) {
 	}
 	outcome := d.g.o.Filter.Match(e)
 	d.filter[outcome]++
-	if !d.g.kept[outcome] {
-		return
-	}
-	if !d.g.plan.holds(e.TimeNanos) {
+	kept := d.g.kept[outcome]
+	r := d.g.o.Rank
+	ranked := r != nil && d.g.plan.looksAt(e.TimeNanos) && (kept || r.Filter.Keeps(e))
+	if kept && !d.g.plan.holds(e.TimeNanos) {
 		d.outsideRuns++
+		kept = false
+	}
+	if !kept && !ranked {
 		return
 	}
 	list, hash, missing, ok := d.g.keys.of(e)
@@ -515,17 +532,44 @@ func (d *decoding) Event(e *event.Event) {
 			return
 		}
 	}
-	d.first, d.last = min(d.first, e.TimeNanos), max(d.last, e.TimeNanos)
+	if kept {
+		d.first, d.last = min(d.first, e.TimeNanos), max(d.last, e.TimeNanos)
+	}
+	if ranked {
+		d.firstCall, d.lastCall = min(d.firstCall, e.TimeNanos), max(d.lastCall, e.TimeNanos)
+	}
 	i := hash % shardCount
 	b := d.batches[i]
 	if b == nil {
 		b = d.g.shards[i].batch()
 		d.batches[i] = b
 	}
-	b.Add(d.g.keys.append(b.Key(), e, list), &series.Observation{
-		Hash: hash, TimeNanos: e.TimeNanos, IngestedNanos: e.IngestedNanos,
-		SourceBytes: e.SourceBytes, DestinationBytes: e.DestinationBytes, DestinationIP: e.DestinationIP, Details: d.detailsOf(e),
-	})
+	if kept {
+		b.series.Add(d.g.keys.append(b.series.Key(), e, list), &series.Observation{
+			Hash: hash, TimeNanos: e.TimeNanos, IngestedNanos: e.IngestedNanos,
+			SourceBytes: e.SourceBytes, DestinationBytes: e.DestinationBytes, DestinationIP: e.DestinationIP, Details: d.detailsOf(e),
+		})
+	}
+	if ranked {
+		d.call(&b.timeline, e, list, hash)
+	}
+}
+
+// call adds the call of e to b. The text of a row is sent with the first of its calls that
+// comes this way; blocks come in order, so the first of all has it.
+func (d *decoding) call(b *timeline.Batch, e *event.Event, list int, group uint64) {
+	row := survey.RowHash(group, e)
+	told := &d.told[row%uint64(len(d.told))]
+	d.text = d.text[:0]
+	if *told != row {
+		*told = row
+		d.key = d.g.keys.append(d.key[:0], e, list)
+		d.text = survey.AppendText(d.text, d.key, e)
+	}
+	b.Add(&timeline.Observation{
+		Group: group, Row: row, TimeNanos: e.TimeNanos, SourceBytes: e.SourceBytes, DestBytes: e.DestinationBytes,
+		Destination: e.DestinationIP, Agent: survey.Agent(e), Failed: survey.Failed(e),
+	}, d.text)
 }
 
 // detailsOf returns the number of the details of e.
@@ -560,4 +604,5 @@ func (d *decoding) add() {
 	s.OutOfRange += d.outOfRange
 	s.OutsideRuns += d.outsideRuns
 	s.First, s.Last = min(s.First, d.first), max(s.Last, d.last)
+	d.g.firstCall, d.g.lastCall = min(d.g.firstCall, d.firstCall), max(d.g.lastCall, d.lastCall)
 }

@@ -29,11 +29,13 @@ type plan struct {
 	runs   Runs
 	params beacon.Params
 	grid   series.Grid
+
+	lookback int64 // seconds before its end that a look of the timing model sees
 }
 
-func newPlan(p beacon.Params, r Runs) (plan, error) {
+func newPlan(p beacon.Params, r Runs, lookback int64) (plan, error) {
 	length, window := int64(p.TimeBucketLength), p.WindowSeconds()
-	pl := plan{runs: r, params: p}
+	pl := plan{runs: r, params: p, lookback: lookback}
 	switch r.Mode {
 	case Schedule:
 		if r.Every <= 0 {
@@ -71,6 +73,12 @@ func (p *plan) holds(nanos int64) bool {
 	b := p.grid.Bucket(nanos)
 	last := p.grid.Bucket(p.runs.End * 1e9)
 	return b <= last && b > last-int64(p.params.NumberBucketsInRange)
+}
+
+// looksAt reports whether a look of the timing model can learn from an event at a time: older
+// ones tell since when something is there.
+func (p *plan) looksAt(nanos int64) bool {
+	return p.runs.Mode != At || nanos <= p.runs.End*1e9
 }
 
 func gcd(a, b int64) int64 {

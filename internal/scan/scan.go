@@ -19,7 +19,9 @@ import (
 	"fresnel/internal/files"
 	"fresnel/internal/filter"
 	"fresnel/internal/finding"
+	"fresnel/internal/rank"
 	"fresnel/internal/source"
+	"fresnel/internal/survey"
 )
 
 // Options say what to scan, and for what.
@@ -32,6 +34,7 @@ type Options struct {
 	Source   source.Options  // Fields are filled in by Run
 
 	Filter  *filter.Filter
+	Rank    *Rank         // nil for the reference statistics alone
 	GroupBy []event.Field // empty for host and process where there is a process, else both addresses
 	Params  beacon.Params
 	Runs    Runs
@@ -45,6 +48,15 @@ type Options struct {
 	Workers  int   // goroutines that decode; 0 for one per processor
 	MaxBytes int64 // of the tables' memory; 0 for no bound
 	Progress *Progress
+}
+
+// Rank says how destinations are timed and ranked.
+type Rank struct {
+	Filter   *filter.Filter // which events are looked at
+	Lookback int64          // seconds before the end of a look that it sees
+	MaxFalse float64        // rate of false discoveries, 0 to 1
+	MinScore float64        // findings of the timing model below it are left out
+	Model    *rank.Model
 }
 
 // Pictures say what a result carries for pictures.
@@ -82,17 +94,21 @@ type Summary struct {
 	BadShown []string         // the first of them: file: line: field: got, want
 	Skipped  map[string]int64 // records that are no network events, by input and reason
 
-	Filter      []int64          // events by outcome of the filter
-	NoGroup     map[string]int64 // events that lack a field to group by, by that field
-	OutOfRange  int64            // events whose time no window can hold
-	OutsideRuns int64            // events outside the one window of --end
-	DetailsLost int64            // details of processes that found no more room, and are missing in results
-	Dropped     int64            // events that would have needed more memory than allowed
-	First, Last int64            // times of the events that were gathered, nanoseconds; Last < First when there were none
-	Groups      int
-	Runs        int
-	Results     int // emitted
-	Findings    int // of these, beaconing
+	Filter       []int64          // events by outcome of the filter
+	NoGroup      map[string]int64 // events that lack a field to group by, by that field
+	OutOfRange   int64            // events whose time no window can hold
+	OutsideRuns  int64            // events outside the one window of --end
+	DetailsLost  int64            // details of processes that found no more room, and are missing in results
+	Dropped      int64            // events that would have needed more memory than allowed
+	CallsDropped int64            // calls that found no room for their times
+	First, Last  int64            // times of the events that were gathered, nanoseconds; Last < First when there were none
+	Groups       int
+	Rows         int // groups and their destinations
+	Timed        int // of these, the ones with enough callbacks for the timing model, in all looks
+	Hidden       int // findings of the timing model below the least score
+	Runs         int
+	Results      int // emitted
+	Findings     int // of these, beaconing
 }
 
 // Run scans and hands every result to emit, one run after the other, those of a run by
@@ -115,12 +131,19 @@ func Run(ctx context.Context, o Options, emit func(*finding.Result) error) (*Sum
 			s.Failed++
 		}
 	}
-	plan, err := newPlan(o.Params, o.Runs)
+	lookback := int64(0)
+	if o.Rank != nil {
+		lookback = o.Rank.Lookback
+	}
+	plan, err := newPlan(o.Params, o.Runs, lookback)
 	if err != nil {
 		return s, err
 	}
 	keys := newKeys(o.GroupBy)
 	o.Source.Fields = o.Filter.Fields() | keys.fields() | statisticsFields
+	if o.Rank != nil {
+		o.Source.Fields |= o.Rank.Filter.Fields() | survey.Fields
+	}
 	g := newGathering(&o, plan, keys, s)
 	if err := g.files(ctx); err != nil {
 		return s, err
@@ -128,9 +151,13 @@ func Run(ctx context.Context, o Options, emit func(*finding.Result) error) (*Sum
 	for _, sh := range g.shards {
 		s.Groups += sh.table.Groups()
 		s.Dropped += sh.table.Dropped()
+		if sh.calls != nil {
+			s.Rows += sh.calls.Rows()
+			s.CallsDropped += sh.calls.Dropped()
+		}
 	}
 	s.DetailsLost = g.details.Lost()
-	d := detection{o: &o, plan: plan, keys: keys, shards: g.shards, details: g.details, summary: s}
+	d := detection{o: &o, plan: plan, keys: keys, shards: g.shards, details: g.details, summary: s, firstCall: g.firstCall, lastCall: g.lastCall}
 	return s, d.run(ctx, emit)
 }
 

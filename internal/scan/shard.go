@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"fresnel/internal/series"
+	"fresnel/internal/timeline"
 )
 
 // shardCount is the number of tables; each group is in one of them, by its hash. With several,
@@ -16,28 +17,42 @@ const shardCount = 16
 // many groups to come more than once while their memory is at hand.
 const applyAt = 2048
 
-// A shard gives batches to its table in the order of the blocks that they come from.
+// A batch is what a block has for one shard.
+type batch struct {
+	series   series.Batch
+	timeline timeline.Batch
+}
+
+func (b *batch) len() int { return b.series.Len() + b.timeline.Len() }
+
+// A shard gives batches to its tables in the order of the blocks that they come from.
 type shard struct {
 	table *series.Table
+	calls *timeline.Table // nil when nobody asks for a rank
 
 	mu      sync.Mutex
 	room    sync.Cond // the queue has become shorter
 	next    int64     // number of the block whose batch comes next
-	early   map[int64]*series.Batch
-	queue   []*series.Batch // in order, to be applied
-	queued  int             // observations in queue
-	working bool            // a goroutine is applying
-	spare   []*series.Batch
+	early   map[int64]*batch
+	queue   []*batch // in order, to be applied
+	queued  int      // observations in queue
+	working bool     // a goroutine is applying
+	spare   []*batch
 }
 
-func newShard(cfg series.Config) *shard {
-	s := &shard{table: series.NewTable(cfg), early: map[int64]*series.Batch{}}
+func newShard(cfg series.Config, ranked bool) *shard {
+	s := &shard{early: map[int64]*batch{}}
+	if ranked { // both kinds of memory share the bound
+		cfg.MaxBytes /= 2
+		s.calls = timeline.NewTable(cfg.MaxBytes)
+	}
+	s.table = series.NewTable(cfg)
 	s.room.L = &s.mu
 	return s
 }
 
 // batch returns an empty batch.
-func (s *shard) batch() *series.Batch {
+func (s *shard) batch() *batch {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if n := len(s.spare); n > 0 {
@@ -45,13 +60,13 @@ func (s *shard) batch() *series.Batch {
 		s.spare = s.spare[:n-1]
 		return b
 	}
-	return new(series.Batch)
+	return new(batch)
 }
 
 // deliver takes the batch of a block, nil when the block had nothing for this shard. It
 // applies what has gathered, when that is enough and nobody else does, and makes those wait
 // who bring more than can be applied.
-func (s *shard) deliver(block int64, b *series.Batch) {
+func (s *shard) deliver(block int64, b *batch) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.early[block] = b
@@ -64,7 +79,7 @@ func (s *shard) deliver(block int64, b *series.Batch) {
 		s.next++
 		if b != nil {
 			s.queue = append(s.queue, b)
-			s.queued += b.Len()
+			s.queued += b.len()
 		}
 	}
 	for s.working && s.queued > 8*applyAt {
@@ -83,8 +98,12 @@ func (s *shard) apply() {
 	s.room.Broadcast()
 	s.mu.Unlock()
 	for _, b := range work {
-		s.table.Apply(b)
-		b.Reset()
+		s.table.Apply(&b.series)
+		b.series.Reset()
+		if s.calls != nil {
+			s.calls.Apply(&b.timeline)
+			b.timeline.Reset()
+		}
 	}
 	s.mu.Lock()
 	s.spare = append(s.spare, work...)
