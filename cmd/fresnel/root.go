@@ -40,7 +40,7 @@ was given.`,
 		}
 		return a.stopProfile()
 	}
-	root.AddCommand(a.scanCommand(), a.explainCommand(), a.configCommand(), a.inputsCommand(), a.manCommand())
+	root.AddCommand(a.scanCommand(), a.simulateCommand(), a.explainCommand(), a.evaluateCommand(), a.configCommand(), a.inputsCommand(), a.manCommand())
 	return root
 }
 

@@ -24,6 +24,7 @@ import (
 type scanFlags struct {
 	inputs   []string
 	groupBy  string
+	detector string
 	every    string
 	end      string
 	noFilter bool
@@ -35,12 +36,14 @@ func (f *scanFlags) add(cmd *cobra.Command) {
 	fs := cmd.Flags()
 	fs.StringSliceVar(&f.inputs, "input", nil, "read files as this `input` only: "+strings.Join(inputNames(), ", ")+" (delimited:MAP names a column map); several are tried in turn (default: found automatically)")
 	fs.StringVar(&f.groupBy, "group-by", "", "group by these event `fields`, with commas between them (default: host.name,process.name for events with a process, else source.ip,destination.ip)")
+	fs.StringVar(&f.detector, "detector", "", "`what` finds: fresnel (timing model and rank beside the reference statistics), or reference (default fresnel)")
 	fs.StringVar(&f.every, "every", "", "`time` from one run to the next (default 1h)")
 	fs.StringVar(&f.end, "end", "", "one run whose window ends at this `time` (RFC 3339, or latest, or now) instead of one at every --every")
 	fs.BoolVar(&f.noFilter, "no-filter", false, "look at every event")
 	fs.BoolVar(&f.strict, "strict", false, "end at the first bad record")
 	fs.BoolVarP(&f.quiet, "quiet", "q", false, "no progress and no notes, errors only")
 	_ = cmd.RegisterFlagCompletionFunc("input", cobra.FixedCompletions(inputNames(), cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc("detector", cobra.FixedCompletions([]string{config.DetectorFresnel, config.DetectorReference}, cobra.ShellCompDirectiveNoFileComp))
 	_ = cmd.RegisterFlagCompletionFunc("group-by", completeGroupBy)
 	_ = cmd.RegisterFlagCompletionFunc("end", cobra.FixedCompletions([]string{"latest", "now"}, cobra.ShellCompDirectiveNoFileComp))
 }
@@ -71,6 +74,9 @@ func (f *scanFlags) settings() (sets [][2]string) {
 			names = append(names, strconv.Quote(strings.TrimSpace(name))) // a value of YAML, whatever it holds
 		}
 		sets = append(sets, [2]string{"--group-by", "group_by=[" + strings.Join(names, ", ") + "]"})
+	}
+	if f.detector != "" {
+		sets = append(sets, [2]string{"--detector", "detector=" + strconv.Quote(f.detector)})
 	}
 	if f.every != "" {
 		sets = append(sets, [2]string{"--every", "schedule.every=" + strconv.Quote(f.every)})
@@ -117,6 +123,20 @@ func (a *app) options(f *scanFlags, args []string) (*scan.Options, *config.Loade
 		Filter: compiled, GroupBy: c.GroupFields(), Params: c.Beacon, Runs: runs,
 		Strict: c.Inputs.Strict, MaxBytes: c.Limits.MemoryMB << 20, BadShown: c.Limits.MaxErrorsShown,
 		Progress: new(scan.Progress),
+	}
+	if c.Detector == config.DetectorFresnel {
+		remote, err := filter.Compile(c.Filter.Remote())
+		if err != nil {
+			return nil, nil, err
+		}
+		model, err := c.Rank.Model()
+		if err != nil {
+			return nil, nil, err
+		}
+		o.Rank = &scan.Rank{
+			Filter: remote, Lookback: int64(c.Timing.Lookback / time.Second),
+			MaxFalse: c.Timing.MaxFalseDiscoveryRate, MinScore: c.Rank.MinScore, Model: model,
+		}
 	}
 	var problems []files.Problem
 	o.Files, problems = files.Expand(args)

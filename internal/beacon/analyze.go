@@ -121,7 +121,7 @@ func (w *Analyzer) begin(s *series.Series) (a, b int, err error) {
 		return 0, 0, fmt.Errorf("%w: got %d counts, %d source bytes and %d destination bytes, want %d of each",
 			ErrLength, len(s.Counts), len(s.SourceBytes), len(s.DestinationBytes), n)
 	}
-	a, b = w.fill(s.Counts)
+	a, b = w.fill(s)
 	return a, b, nil
 }
 
@@ -149,7 +149,25 @@ func Analyze(s *series.Series, p Params) (Stats, error) {
 
 // fill lists the non-empty buckets and returns the first of them and the one after the last;
 // 0, 0 when there is none.
-func (w *Analyzer) fill(counts []int64) (a, b int) {
+func (w *Analyzer) fill(s *series.Series) (a, b int) {
+	listed := s.Filled
+	if listed == nil {
+		listed = w.find(s.Counts)
+	}
+	k := len(listed)
+	filled := grow(&w.filled, k)
+	if k == 0 {
+		return 0, 0
+	}
+	first, last := listed[0], listed[k-1]
+	for i, t := range listed {
+		filled[i] = t - first
+	}
+	return int(first), int(last) + 1
+}
+
+// find returns what Series.Filled is for counts, in w.filled.
+func (w *Analyzer) find(counts []int64) []int32 {
 	filled := grow(&w.filled, len(counts))
 	k := 0
 	for i, c := range counts { // written so that it compiles to no jump
@@ -160,18 +178,7 @@ func (w *Analyzer) fill(counts []int64) (a, b int) {
 		}
 		k += one
 	}
-	w.filled = filled[:k]
-	if k == 0 {
-		return 0, 0
-	}
-	first := filled[0]
-	b = int(filled[k-1]) + 1
-	if first != 0 {
-		for i := range w.filled {
-			w.filled[i] -= first
-		}
-	}
-	return int(first), b
+	return filled[:k]
 }
 
 // grow gives *s a length of n, with what stands in it when it need not be allocated anew.

@@ -3,6 +3,7 @@ package beacon
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"fresnel/internal/series"
@@ -95,6 +96,7 @@ func BenchmarkIsBeaconing(b *testing.B) {
 					s.Counts[t], s.SourceBytes[t], s.DestinationBytes[t] = 1, 4000*r.Float64(), 90000*r.Float64()
 				}
 				groups[i] = s
+				s.Filled = slices.Clone(w.find(s.Counts))
 			}
 			i := 0
 			for b.Loop() {

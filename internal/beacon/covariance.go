@@ -260,6 +260,9 @@ func (c *covariance) straightSums(p, n int, origin int64) (xx, yy, xy float64) {
 func (c *covariance) reaches(limit float64, counts []int64, w *Analyzer) bool {
 	n := len(counts)
 	maxPeriod := n / w.p.MinNumberPeriods
+	if c.pairsBelow(limit, counts, w) {
+		return false
+	}
 	origin, ok := c.shift(counts)
 	if !ok {
 		return true
@@ -274,6 +277,55 @@ func (c *covariance) reaches(limit float64, counts []int64, w *Analyzer) bool {
 		}
 	}
 	return false
+}
+
+// pairsBelow reports that the correlation of no period can reach limit, as far as the sums of
+// products of few counts can tell by themselves.
+//
+// For a period p of which W windows are in the interval, with the mean m, the sum of
+// (x-m)*(y-m) over the size = (W-1)*p elements that are compared is
+//
+//	sum(x*y) - m*(sum(x)+sum(y)) + m*m*size <= sum(x*y) - 2*m*m*span + m*m*size <= sum(x*y)
+//
+// since no count is below 0, the span >= (W-3)*p elements that m is taken over are among the x
+// and among the y, and size <= 2*span where W >= 5. The sums of squares are least around the
+// mean of the x and that of the y. As n < (W+1)*p, the x take in the buckets from n/W to
+// n*W/(W+1) and the y those to n*(W-1)/(W+1): for all periods, since W is least for the
+// longest.
+func (c *covariance) pairsBelow(limit float64, counts []int64, w *Analyzer) bool {
+	n, windows := len(counts), w.p.MinNumberPeriods
+	if windows < 5 {
+		return false
+	}
+	maxPeriod, xTo, yTo := n/windows, n*windows/(windows+1), n*(windows-1)/(windows+1)
+	most := int64(n) // of a count; more could make the sums overflow, and is not few
+	var total, x, xx, y, yy int64
+	for _, i := range w.filled {
+		t, k := int(i), counts[i]
+		if k < 0 || k > most {
+			return false
+		}
+		total += k
+		if t >= maxPeriod && t < xTo {
+			x += k
+			xx += k * k
+		}
+		if t < yTo {
+			y += k
+			yy += k * k
+		}
+	}
+	squares := max(0, float64(xx)-float64(x)*float64(x)/float64(xTo-maxPeriod)) * max(0, float64(yy)-float64(y)*float64(y)/float64(yTo))
+	least := limit * (1 - 1e-9) * math.Sqrt(squares)
+	if 2*float64(total)*float64(total) > least*float64(n) {
+		return false // the sums of products are about total*total/n, and the largest is often twice that
+	}
+	for _, xy := range c.pairLags(counts, maxPeriod, w.filled)[2:] {
+		if float64(xy) >= least {
+			return false
+		}
+	}
+	return true
 }
 
 // foldAll takes r into R(p) and into R(d) of all divisors d of p.

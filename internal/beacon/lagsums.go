@@ -43,11 +43,11 @@ func (c *covariance) lagSums(n, maxPeriod int, origin int64, filled []int32) {
 	}
 }
 
-// lagSumsOfPairs is lagSums for few buckets with events.
-func (c *covariance) lagSumsOfPairs(n, maxPeriod int, filled []int32) {
-	lags := c.lags
+// pairLags sets c.lags[p], for p to maxPeriod, to the sum of u[t]*u[t+p] over the whole
+// interval, from the buckets that are not 0.
+func (c *covariance) pairLags(u []int64, maxPeriod int, filled []int32) []int64 {
+	lags := grow(&c.lags, maxPeriod+1)
 	clear(lags)
-	u := c.u
 	for i, t := range filled {
 		x := u[t]
 		for _, s := range filled[i+1:] {
@@ -58,6 +58,13 @@ func (c *covariance) lagSumsOfPairs(n, maxPeriod int, filled []int32) {
 			lags[p] += x * u[s]
 		}
 	}
+	return lags
+}
+
+// lagSumsOfPairs is lagSums for few buckets with events.
+func (c *covariance) lagSumsOfPairs(n, maxPeriod int, filled []int32) {
+	u := c.u
+	lags := c.pairLags(u, maxPeriod, filled)
 	// Take back the pairs behind the last whole window.
 	for i := len(filled) - 1; i > 0; i-- {
 		s := int(filled[i])

@@ -103,7 +103,16 @@ func fill(n int, count func(t int) int64) []int64 {
 
 // randomSeries gives counts the bytes of one of several kinds.
 func randomSeries(r *rand.Rand, counts []int64) *series.Series {
-	return &series.Series{Counts: counts, SourceBytes: randomBytes(r, counts), DestinationBytes: randomBytes(r, counts)}
+	s := &series.Series{Counts: counts, SourceBytes: randomBytes(r, counts), DestinationBytes: randomBytes(r, counts)}
+	if r.IntN(2) == 0 {
+		s.Filled = []int32{}
+		for t, c := range counts {
+			if c != 0 {
+				s.Filled = append(s.Filled, int32(t))
+			}
+		}
+	}
+	return s
 }
 
 func randomBytes(r *rand.Rand, counts []int64) []float64 {

@@ -19,7 +19,6 @@ import (
 	"fresnel/internal/series"
 	"fresnel/internal/source"
 	"fresnel/internal/survey"
-	"fresnel/internal/timeline"
 )
 
 // An input is one file of the scan.
@@ -411,16 +410,15 @@ func (g *gathering) account(o *outcome) {
 // A decoding is one goroutine that decodes blocks and hands the events on to the shards. It
 // is the source.Sink of its decoder.
 type decoding struct {
-	g       *gathering
-	file    *input
-	decoder source.Decoder
-	batches [shardCount]*batch
-	key     []byte
-	details []byte
-	known   map[string]uint32 // numbers of details: a small part of the dictionary, without its lock
-	told    []uint64          // hashes of rows whose text has been sent; a small part of them
-	text    []byte
-	out     *outcome
+	g         *gathering
+	file      *input
+	decoder   source.Decoder
+	batches   [shardCount]*batch
+	key       []byte
+	details   []byte
+	known     map[string]uint32 // numbers of details: a small part of the dictionary, without its lock
+	collector survey.Collector
+	out       *outcome
 
 	// Sums over all blocks.
 	filter                  []int64
@@ -433,13 +431,9 @@ type decoding struct {
 func newWorker(g *gathering) *decoding {
 	return &decoding{
 		g: g, filter: make([]int64, len(g.summary.Filter)), noGroup: map[string]int64{}, known: map[string]uint32{},
-		told:  make([]uint64, toldRows),
 		first: math.MaxInt64, last: math.MinInt64, firstCall: math.MaxInt64, lastCall: math.MinInt64,
 	}
 }
-
-// toldRows is how many rows a decoding remembers to have sent the text of.
-const toldRows = 1 << 13
 
 func (d *decoding) run(ctx context.Context, work <-chan *block) error {
 	defer d.add()
@@ -551,25 +545,8 @@ func (d *decoding) Event(e *event.Event) {
 		})
 	}
 	if ranked {
-		d.call(&b.timeline, e, list, hash)
+		d.collector.Add(&b.timeline, e, hash, d.g.keys)
 	}
-}
-
-// call adds the call of e to b. The text of a row is sent with the first of its calls that
-// comes this way; blocks come in order, so the first of all has it.
-func (d *decoding) call(b *timeline.Batch, e *event.Event, list int, group uint64) {
-	row := survey.RowHash(group, e)
-	told := &d.told[row%uint64(len(d.told))]
-	d.text = d.text[:0]
-	if *told != row {
-		*told = row
-		d.key = d.g.keys.append(d.key[:0], e, list)
-		d.text = survey.AppendText(d.text, d.key, e)
-	}
-	b.Add(&timeline.Observation{
-		Group: group, Row: row, TimeNanos: e.TimeNanos, SourceBytes: e.SourceBytes, DestBytes: e.DestinationBytes,
-		Destination: e.DestinationIP, Agent: survey.Agent(e), Failed: survey.Failed(e),
-	}, d.text)
 }
 
 // detailsOf returns the number of the details of e.

@@ -52,6 +52,12 @@ func (k keys) append(dst []byte, e *event.Event, list int) []byte {
 	return dst
 }
 
+// AppendKey implements survey.Keys. The event has all fields of one list.
+func (k keys) AppendKey(dst []byte, e *event.Event) []byte {
+	list, _, _, _ := k.of(e)
+	return k.append(dst, e, list)
+}
+
 // group returns the group of a key.
 func (k keys) group(key []byte) finding.Group {
 	g := finding.Group{Fields: k.by[key[0]]}

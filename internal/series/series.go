@@ -11,4 +11,8 @@ type Series struct {
 	Counts           []int64   // events
 	SourceBytes      []float64 // mean source.bytes per event; 0 in an empty bucket
 	DestinationBytes []float64 // mean destination.bytes per event; 0 in an empty bucket
+
+	// Filled lists the buckets with events, ascending; nil when nobody has listed them. Most
+	// groups have few: who knows them need not look for them in the counts.
+	Filled []int32
 }

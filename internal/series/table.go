@@ -33,6 +33,7 @@ type Table struct {
 	slots  []slot // open addressing, a power of two
 	groups arena[group]
 	points arena[pointChunk]
+	wide   arena[point] // points that are too large for a pointChunk
 	cells  arena[cell]
 	ips    arena[ipChunk]
 	times  arena[timeChunk]
@@ -47,7 +48,7 @@ type Table struct {
 	perBucket, perCell divisor // for Grid.Bucket and Grid.cell
 
 	found   []uint32 // scratch of Apply: groups of the records, 0 for unknown ones
-	touched uint32   // keeps the compiler from leaving out a read that is made for the cache
+	touched uint32   // keeps the compiler from leaving out reads that are made for the cache
 	sorted  []point  // scratch of settle
 	dropped int64
 	sealed  bool
@@ -96,11 +97,43 @@ type point struct {
 	source, dest  int64
 }
 
-const chunkPoints = 6
+const chunkPoints = 5
 
+// A pointChunk holds points packed, so that it is one line of the processor's cache: points
+// are what a table has most of.
 type pointChunk struct {
-	points [chunkPoints]point
-	next   uint32 // the chunk behind this one
+	sums    [chunkPoints]uint64 // count, source and dest, see Table.pack
+	buckets [chunkPoints]uint32
+	next    uint32 // the chunk behind this one
+}
+
+// Bits of a packed point. A count of 0 tells that the rest is a number in Table.wide.
+const (
+	packedBytes = 28 // for each of source and dest
+	packedCount = 64 - 2*packedBytes
+)
+
+// pack returns the sums of p as they stand in a chunk.
+func (t *Table) pack(p *point) uint64 {
+	if p.count < 1<<packedCount && uint64(p.source) < 1<<packedBytes && uint64(p.dest) < 1<<packedBytes { // and not negative
+		return uint64(p.count)<<(2*packedBytes) | uint64(p.source)<<packedBytes | uint64(p.dest)
+	}
+	id := t.wide.add()
+	*t.wide.at(id) = *p
+	return uint64(id)
+}
+
+// isWide reports whether packed sums are a number in Table.wide.
+func isWide(sums uint64) bool { return sums>>(2*packedBytes) == 0 }
+
+// unpack returns the point i of a chunk.
+func (t *Table) unpack(chunk *pointChunk, i uint32) point {
+	const mask = 1<<packedBytes - 1
+	sums := chunk.sums[i]
+	if isWide(sums) {
+		return *t.wide.at(uint32(sums))
+	}
+	return point{chunk.buckets[i], uint32(sums >> (2 * packedBytes)), int64(sums >> packedBytes & mask), int64(sums & mask)}
 }
 
 // A cell is what is kept of one group for the stretch of one cell. The cells of a group are
@@ -162,7 +195,7 @@ func (t *Table) Dropped() int64 { return t.dropped }
 
 // Bytes returns about how much memory the table takes.
 func (t *Table) Bytes() int64 {
-	return int64(len(t.slots))*8 + t.groups.bytes() + t.points.bytes() + t.cells.bytes() + t.ips.bytes() + t.times.bytes() +
+	return int64(len(t.slots))*8 + t.groups.bytes() + t.points.bytes() + t.wide.bytes() + t.cells.bytes() + t.ips.bytes() + t.times.bytes() +
 		t.keys.size + int64(len(t.ip6))*64 + int64(len(t.far))*farCellBytes
 }
 
@@ -171,25 +204,7 @@ func (t *Table) Apply(b *Batch) {
 	if t.sealed {
 		panic("series: Apply after Seal") // a mistake of the program, not of its input
 	}
-	// Each of these loops waits for memory that the one before it has found out the place of.
-	// The turns of a loop do not depend on each other, so that the processor waits for many
-	// at a time.
-	t.found = t.found[:0]
-	for i := range b.records {
-		t.found = append(t.found, t.candidate(uint32(b.records[i].hash>>32)))
-	}
-	for i, id := range t.found {
-		if id == 0 {
-			continue
-		}
-		r := &b.records[i]
-		g, key := t.groups.at(id), b.bytes[r.at:r.at+r.key]
-		if !t.is(&g.key, key) {
-			t.found[i] = t.lookup(r, key)
-		} else if g.newest != 0 { // the next point will go there
-			t.touched += t.points.at(g.newest).points[min(g.inChunk, chunkPoints-1)].bucket
-		}
-	}
+	t.find(b)
 	full := t.cfg.MaxBytes > 0 && t.Bytes() >= t.cfg.MaxBytes
 	for i, id := range t.found {
 		r := &b.records[i]
@@ -207,6 +222,49 @@ func (t *Table) Apply(b *Batch) {
 			t.dropped++
 		}
 	}
+}
+
+// find sets t.found to the groups of the records of b, 0 for those that are new, and brings
+// what add will need of them into the processor's cache.
+//
+// Each of its loops waits for memory that the one before it has found out the place of. The
+// turns of a loop do not depend on each other and do little, so that the processor waits for
+// many at a time; it does not while it guesses what to do with what it waits for, therefore
+// the memory is touched first and looked at in a loop of its own.
+func (t *Table) find(b *Batch) {
+	touched := uint32(0)
+	mask := uint32(len(t.slots) - 1)
+	for i := range b.records {
+		touched += t.slots[uint32(b.records[i].hash>>32)&mask].tag
+	}
+	t.found = t.found[:0]
+	for i := range b.records {
+		t.found = append(t.found, t.candidate(uint32(b.records[i].hash>>32)))
+	}
+	for _, id := range t.found {
+		if id != 0 {
+			g := t.groups.at(id)
+			touched += g.open.bucket + g.cell.entries + g.total // a field in each line of the cache
+		}
+	}
+	for i, id := range t.found {
+		if id == 0 {
+			continue
+		}
+		r := &b.records[i]
+		if key := b.bytes[r.at : r.at+r.key]; !t.is(&t.groups.at(id).key, key) {
+			t.found[i] = t.lookup(r, key)
+		}
+	}
+	for _, id := range t.found {
+		if id == 0 {
+			continue
+		}
+		if chunk := t.groups.at(id).newest; chunk != 0 { // the next point will go there
+			touched += t.points.at(chunk).next
+		}
+	}
+	t.touched = touched
 }
 
 // candidate returns the first group with a tag, 0 when there is none.
@@ -351,7 +409,8 @@ func (t *Table) flush(g *group) {
 		}
 		g.newest, g.inChunk = id, 0
 	}
-	t.points.at(g.newest).points[g.inChunk] = g.open
+	chunk := t.points.at(g.newest)
+	chunk.buckets[g.inChunk], chunk.sums[g.inChunk] = g.open.bucket, t.pack(&g.open)
 	g.last = g.open.bucket
 	g.inChunk++
 	g.total++
@@ -374,7 +433,12 @@ func (t *Table) settle(g *group) {
 		if id == g.newest {
 			n = g.inChunk
 		}
-		t.sorted = append(t.sorted, chunk.points[:n]...)
+		for i := range n {
+			t.sorted = append(t.sorted, t.unpack(chunk, i))
+			if isWide(chunk.sums[i]) {
+				t.wide.free = append(t.wide.free, uint32(chunk.sums[i]))
+			}
+		}
 		t.points.free = append(t.points.free, id)
 		id = chunk.next
 	}

@@ -45,6 +45,7 @@ type shown struct {
 	Key                      string
 	Counts                   []int64
 	Source, Dest             []float64
+	Filled                   []int32
 	NonEmpty, Interval       int
 	Events                   int64
 	Oldest, Newest, Ingested int64
@@ -56,7 +57,7 @@ type shown struct {
 func show(w *Window, k int) shown {
 	s := shown{
 		Key: string(w.Key()), Counts: slices.Clone(w.Counts), Source: slices.Clone(w.SourceBytes), Dest: slices.Clone(w.DestinationBytes),
-		NonEmpty: w.NonEmptyBuckets, Interval: w.Interval, Events: w.Events, Details: dictionary.Text(w.Details()), Destinations: w.Destinations(k),
+		Filled: slices.Clone(w.Filled), NonEmpty: w.NonEmptyBuckets, Interval: w.Interval, Events: w.Events, Details: dictionary.Text(w.Details()), Destinations: w.Destinations(k),
 	}
 	s.Oldest, s.Newest, s.Ingested = w.Times()
 	s.CallbackTimes, _ = w.CallbackTimes()
@@ -105,6 +106,7 @@ func plain(events []observed, n int, length, end int64, k int) map[string]shown 
 			if c > 0 {
 				s.Source[b] /= float64(c)
 				s.Dest[b] /= float64(c)
+				s.Filled = append(s.Filled, int32(b))
 				s.NonEmpty++
 				first, last = min(first, b), max(last, b)
 			}
@@ -261,6 +263,45 @@ func TestIdleSkipsTheGapsBetweenEvents(t *testing.T) {
 	}
 }
 
+// TestLargePoints holds sums at the edges of what a chunk has room for.
+func TestLargePoints(t *testing.T) {
+	const most = 1<<packedBytes - 1
+	for _, tt := range []struct {
+		name         string
+		source, dest int64
+		count        int
+		wide         uint32
+	}{
+		{"bytes that just fit", most, most, 1, 0},
+		{"source bytes that do not", most + 1, 0, 1, 1},
+		{"destination bytes that do not", 0, most + 1, 1, 1},
+		{"negative source bytes", -1, 0, 1, 1},
+		{"negative destination bytes", 0, -1, 1, 1},
+		{"as many events as fit", 1, 2, 1<<packedCount - 1, 0},
+		{"more events", 1, 2, 1 << packedCount, 1},
+		{"the largest bytes", math.MaxInt64, math.MinInt64, 1, 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var events []observed
+			for range tt.count {
+				events = append(events, observe("g", 30, tt.source, tt.dest, "", ""))
+			}
+			events = append(events, observe("g", 90, 3, 4, "", ""))
+			table := build(Config{Grid: Grid{BucketSeconds: 60}}, events)
+			got := windowAt(table, 2, 60, 120, 1)["g"]
+			want := shown{
+				Counts: []int64{1, int64(tt.count)}, Source: []float64{3, float64(tt.source)}, Dest: []float64{4, float64(tt.dest)}, Filled: []int32{0, 1},
+			}
+			if diff := gocmp.Diff(want, shown{Counts: got.Counts, Source: got.Source, Dest: got.Dest, Filled: got.Filled}, same...); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
+			}
+			if table.wide.used != tt.wide {
+				t.Errorf("got %d wide points, want %d", table.wide.used, tt.wide)
+			}
+		})
+	}
+}
+
 func TestSpaceSaving(t *testing.T) {
 	var events []observed
 	add := func(ip string, n int) {
@@ -295,6 +336,9 @@ func TestDisorderDoesNotCostMemory(t *testing.T) {
 	}
 	if n := int(table.points.used) * chunkPoints; n > 1000 {
 		t.Errorf("got room for %d points, want at most 1000 for 360 buckets", n)
+	}
+	if n := table.wide.used; n > 1000 {
+		t.Errorf("got room for %d wide points, want at most 1000 for 360 buckets", n)
 	}
 	got := windowAt(table, 360, 60, 21600, 1)["g"]
 	if got.Events != 200_000 || got.NonEmpty != 360 || got.Destinations[0].Count != 200_000 {

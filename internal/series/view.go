@@ -20,12 +20,12 @@ type View struct {
 	asleep  wakeList // groups without a point in the last window, by their next one
 
 	// The group that Each shows.
-	last    int64 // stored buckets of its window: first < bucket <= last
-	first   int64
-	window  Window
-	source  []int64 // sums
-	dest    []int64
-	touched []int // non-empty buckets
+	last   int64 // stored buckets of its window: first < bucket <= last
+	first  int64
+	window Window
+	source []int64 // sums
+	dest   []int64
+	filled []int32 // memory for Series.Filled, which is written from the end
 }
 
 // A cursor names a point of a group.
@@ -61,6 +61,7 @@ func (t *Table) View(n int, length int64) *View {
 		asleep:  make(wakeList, 0, t.groups.used),
 		source:  make([]int64, n),
 		dest:    make([]int64, n),
+		filled:  make([]int32, n),
 	}
 	v.window.Series = Series{Counts: make([]int64, n), SourceBytes: make([]float64, n), DestinationBytes: make([]float64, n)}
 	v.window.view = v
@@ -68,7 +69,7 @@ func (t *Table) View(n int, length int64) *View {
 		g := t.groups.at(id)
 		v.cursors[id] = cursor{chunk: g.first, left: g.total}
 		v.cells[id] = g.cell.next
-		v.asleep.push(wake{t.points.at(g.first).points[0].bucket, id})
+		v.asleep.push(wake{t.points.at(g.first).buckets[0], id})
 	}
 	return v
 }
@@ -98,16 +99,19 @@ func (v *View) Each(end int64, show func(w *Window)) {
 	}
 	slices.Sort(v.active[awake:]) // as they lie in memory
 	kept := v.active[:0]
-	for _, id := range v.active {
+	for i, id := range v.active {
+		if i%fetched == 0 {
+			v.fetch(v.active[i:min(i+fetched, len(v.active))])
+		}
 		c := &v.cursors[id]
-		for c.left > 0 && int64(v.point(c).bucket) <= v.first {
+		for c.left > 0 && int64(v.bucket(c)) <= v.first {
 			v.advance(c)
 		}
 		if c.left == 0 {
 			continue // nothing of it will be seen again
 		}
-		if p := v.point(c); int64(p.bucket) > v.last {
-			v.asleep.push(wake{p.bucket, id})
+		if next := v.bucket(c); int64(next) > v.last {
+			v.asleep.push(wake{next, id})
 			continue
 		}
 		kept = append(kept, id)
@@ -118,7 +122,31 @@ func (v *View) Each(end int64, show func(w *Window)) {
 	v.active = kept
 }
 
-func (v *View) point(c *cursor) *point { return &v.t.points.at(c.chunk).points[c.index] }
+// fetched is how many groups fetch is given at a time.
+const fetched = 16
+
+// fetch brings the points of some groups into the processor's cache: their lists side by
+// side, so that it waits for several chunks at a time. The chunks behind the first fetchChunks
+// of a group are left out.
+func (v *View) fetch(groups []uint32) {
+	const fetchChunks = 16
+	var chunks [fetched]uint32
+	for i, id := range groups {
+		chunks[i] = v.cursors[id].chunk
+	}
+	more := true
+	for k := 0; k < fetchChunks && more; k++ {
+		more = false
+		for i, id := range chunks[:len(groups)] {
+			if id != 0 {
+				chunks[i] = v.t.points.at(id).next
+				more = true
+			}
+		}
+	}
+}
+
+func (v *View) bucket(c *cursor) uint32 { return v.t.points.at(c.chunk).buckets[c.index] }
 
 func (v *View) advance(c *cursor) {
 	c.left--
@@ -132,9 +160,9 @@ func (v *View) fill(id uint32) {
 	w := &v.window
 	w.id, w.group = id, v.t.groups.at(id)
 	w.Events = 0
-	oldest := 0
+	free := len(v.filled)
 	for c := v.cursors[id]; c.left > 0; v.advance(&c) {
-		p := v.point(&c)
+		p := v.t.unpack(v.t.points.at(c.chunk), c.index)
 		if int64(p.bucket) > v.last {
 			break
 		}
@@ -142,31 +170,30 @@ func (v *View) fill(id uint32) {
 		if v.ratio != 1 {
 			b /= int(v.ratio)
 		}
-		if w.Counts[b] == 0 {
-			v.touched = append(v.touched, b)
-			oldest = max(oldest, b)
+		if w.Counts[b] == 0 { // points ascend, so buckets descend
+			free--
+			v.filled[free] = int32(b)
 		}
 		w.Counts[b] += int64(p.count)
 		v.source[b] += p.source
 		v.dest[b] += p.dest
 		w.Events += int64(p.count)
 	}
-	for _, b := range v.touched {
+	w.Filled = v.filled[free:]
+	for _, b := range w.Filled {
 		w.SourceBytes[b] = float64(v.source[b]) / float64(w.Counts[b])
 		w.DestinationBytes[b] = float64(v.dest[b]) / float64(w.Counts[b])
 	}
-	// Points ascend, so buckets descend: the last one touched is the newest.
-	w.NonEmptyBuckets = len(v.touched)
-	w.Interval = oldest - v.touched[len(v.touched)-1] + 1
+	w.NonEmptyBuckets = len(w.Filled)
+	w.Interval = int(w.Filled[len(w.Filled)-1]-w.Filled[0]) + 1
 }
 
 func (v *View) clear() {
 	w := &v.window
-	for _, b := range v.touched {
+	for _, b := range w.Filled {
 		w.Counts[b], w.SourceBytes[b], w.DestinationBytes[b] = 0, 0, 0
 		v.source[b], v.dest[b] = 0, 0
 	}
-	v.touched = v.touched[:0]
 }
 
 // Key returns the key of the group. It must not be changed.

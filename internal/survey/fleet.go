@@ -221,7 +221,7 @@ func (f *fleet) sighting(u *unit, m *rank.Model) Sighting {
 	e.DestinationIP = u.row.Destination
 	in, t := &u.info, &u.timing
 	s := Sighting{
-		GroupKey: key, Scope: u.scope, Address: e.DestinationIP, Domain: nameOf(&e), Port: e.DestinationPort,
+		GroupKey: key, Scope: u.scope, Source: e.SourceIP, Address: e.DestinationIP, Domain: nameOf(&e), Port: e.DestinationPort,
 		Calls: u.calls, Found: u.found, FirstNanos: u.first, LastNanos: u.last, Timing: u.timing, QValue: u.q, Tested: u.tested,
 		Case: -1, group: in.group, dest: in.dest, process: in.process,
 	}

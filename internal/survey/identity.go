@@ -8,7 +8,38 @@ import (
 	"net/netip"
 
 	"fresnel/internal/event"
+	"fresnel/internal/timeline"
 )
+
+// A Collector turns events into observations for tables. The text of a row is sent with the
+// first of its calls that comes this way; where several collectors work on events in turn,
+// the first call of all has it.
+type Collector struct {
+	told [1 << 13]uint64 // hashes of rows whose text was sent, as far as they are remembered
+	key  []byte
+	text []byte
+}
+
+// Add adds the call of e, whose group has the given hash, to b.
+func (c *Collector) Add(b *timeline.Batch, e *event.Event, group uint64, k Keys) {
+	row := rowHash(group, e)
+	told := &c.told[row%uint64(len(c.told))]
+	c.text = c.text[:0]
+	if *told != row {
+		*told = row
+		c.key = k.AppendKey(c.key[:0], e)
+		c.text = appendText(c.text, c.key, e)
+	}
+	b.Add(&timeline.Observation{
+		Group: group, Row: row, TimeNanos: e.TimeNanos, SourceBytes: e.SourceBytes, DestBytes: e.DestinationBytes,
+		Destination: e.DestinationIP, Agent: agent(e), Failed: failed(e),
+	}, c.text)
+}
+
+// Keys tell the key of the group of an event.
+type Keys interface {
+	AppendKey(dst []byte, e *event.Event) []byte
+}
 
 // identityFields are what is kept of a row's first event.
 var identityFields = []event.Field{
@@ -24,9 +55,9 @@ var Fields = event.SetOf(append([]event.Field{
 	event.ProcessEntityID, event.ProcessPID, event.ConnectionState,
 }, identityFields...)...)
 
-// AppendText appends the text of a row to dst: the key of its group and what its first event
+// appendText appends the text of a row to dst: the key of its group and what its first event
 // says of who calls and where to.
-func AppendText(dst, groupKey []byte, e *event.Event) []byte {
+func appendText(dst, groupKey []byte, e *event.Event) []byte {
 	dst = binary.AppendUvarint(dst, uint64(len(groupKey)))
 	dst = append(dst, groupKey...)
 	for _, f := range identityFields {
@@ -35,7 +66,7 @@ func AppendText(dst, groupKey []byte, e *event.Event) []byte {
 	return dst
 }
 
-// readText reads what AppendText wrote.
+// readText reads what appendText wrote.
 func readText(text []byte) (groupKey []byte, e event.Event) {
 	n, size := binary.Uvarint(text)
 	groupKey, text = text[size:size+int(n)], text[size+int(n):]
@@ -60,9 +91,9 @@ func readText(text []byte) (groupKey []byte, e event.Event) {
 	return groupKey, e
 }
 
-// RowHash returns the hash of a row, from that of its group: by address and name of the
+// rowHash returns the hash of a row, from that of its group: by address and name of the
 // destination.
-func RowHash(group uint64, e *event.Event) uint64 {
+func rowHash(group uint64, e *event.Event) uint64 {
 	hash, _ := e.Hash(group, event.DestinationIP)
 	if e.DestinationDomain != "" {
 		hash, _ = e.Hash(hash, event.DestinationDomain)
@@ -72,8 +103,8 @@ func RowHash(group uint64, e *event.Event) uint64 {
 	return hash
 }
 
-// Agent returns what tells processes of one name apart, 0 when nothing does.
-func Agent(e *event.Event) uint32 {
+// agent returns what tells processes of one name apart, 0 when nothing does.
+func agent(e *event.Event) uint32 {
 	var hash uint64
 	switch {
 	case e.ProcessEntityID != "":
@@ -86,8 +117,8 @@ func Agent(e *event.Event) uint32 {
 	return uint32(hash>>32) | 1
 }
 
-// Failed reports that a call was not answered: its source says so, or nothing came back.
-func Failed(e *event.Event) bool {
+// failed reports that a call was not answered: its source says so, or nothing came back.
+func failed(e *event.Event) bool {
 	switch e.ConnectionState {
 	case "":
 		return e.DestinationBytes == 0 && e.SourceBytes > 0

@@ -43,7 +43,8 @@ func (s Scope) String() string { return scopeNames[s] }
 type Sighting struct {
 	GroupKey []byte
 	Scope    Scope
-	Address  netip.Addr // the one that was called most
+	Source   netip.Addr // of the first call
+	Address  netip.Addr // of the destination, the one that was called most
 	Domain   string     // empty when no name is known
 	Port     uint16
 	Calls    int64 // all attempts, also those that are not kept

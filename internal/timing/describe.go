@@ -9,14 +9,14 @@ import (
 func (a *Analyzer) describe(r *Result, l *level, best test) {
 	r.Kind = Sleep
 	period, low, high := l.spread()
-	switch best {
-	case testPeak:
+	switch {
+	case best == testPeak && l.near(low, high) < 0.5:
 		if p, _ := a.peak(l); p.ratio > 0 {
 			from, to := binEdge(p.from), binEdge(p.to)
 			period, low, high = (from+to)/2, from, to
 		}
 		r.Kind = Mixture
-	case testGrowth:
+	case best == testGrowth:
 		r.Kind = Growing
 	default:
 		if l.isClock(period) {
@@ -67,6 +67,17 @@ func (l *level) spread() (period, low, high float64) {
 		near = core
 	}
 	return quantile(near, 0.5), quantile(near, 0.03), quantile(near, 0.97)
+}
+
+// near returns the share of the gaps, pauses apart, from low to high.
+func (l *level) near(low, high float64) float64 {
+	n := 0
+	for _, g := range l.steady {
+		if g >= low && g <= high {
+			n++
+		}
+	}
+	return float64(n) / float64(max(1, len(l.steady)))
 }
 
 // isClock reports that callbacks come at set times: all at the same phase of a period that
