@@ -7,11 +7,15 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/gob"
 	"flag"
 	"fmt"
 	"hash/fnv"
+	"maps"
+	"math"
+	"math/rand/v2"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -23,16 +27,23 @@ import (
 	"sync/atomic"
 	"time"
 
+	"fresnel/internal/beacon"
 	"fresnel/internal/evaluate"
 	"fresnel/internal/event"
+	"fresnel/internal/files"
 	"fresnel/internal/filter"
+	"fresnel/internal/finding"
 	"fresnel/internal/fit"
 	"fresnel/internal/labels"
 	"fresnel/internal/rank"
+	"fresnel/internal/scan"
 	"fresnel/internal/simulate"
+	sources "fresnel/internal/source/all"
 	"fresnel/internal/survey"
 	"fresnel/internal/timeline"
 )
+
+var verbose bool
 
 func main() {
 	if err := run(); err != nil {
@@ -47,9 +58,11 @@ func run() error {
 	cache := flag.String("cache", "build/fit", "`folder` for the rows of worlds")
 	out := flag.String("out", "", "write the model to this `file`")
 	report := flag.Bool("report", false, "what each piece is worth when it is left out")
+	prior := flag.String("prior", "bench/fit/prior.yaml", "`file` of the points where the worlds are silent")
 	l2 := flag.Float64("l2", 1, "weight of the squares of the points")
 	maxStep := flag.Float64("max-step", 0, "bound of the step from a level to the next")
 	loss := flag.String("loss", "top", "top or logistic")
+	flag.BoolVar(&verbose, "v", false, "name what is missed")
 	flag.Parse()
 	trained, err := load(*train, *cache)
 	if err != nil {
@@ -60,7 +73,14 @@ func run() error {
 		return err
 	}
 	pieces := rank.Pieces()
-	opts := fit.Options{L2: *l2, MaxStep: *maxStep}
+	hand, err := readPrior(*prior)
+	if err != nil {
+		return err
+	}
+	opts := fit.Options{L2: *l2, MaxStep: *maxStep, Prior: hand}
+	for _, p := range pieces {
+		opts.Doubt = append(opts.Doubt, cmp.Or(doubts[p.Name], 1))
+	}
 	if *loss == "logistic" {
 		opts.Loss = fit.Logistic
 	}
@@ -71,18 +91,22 @@ func run() error {
 		return err
 	}
 	fmt.Printf("fitted %d rows of %d worlds in %s, %d rounds, loss %.4g\n", len(data.Positive), len(trained), time.Since(start).Round(time.Millisecond), w.Rounds, w.Loss)
-	const scale = 4 // points that divide the odds by e
+	const (
+		perLogit = 4 // points of a factor of e in the odds
+		scale    = 8 // of the score: half as steep as the odds, so that it spreads
+	)
 	points := make([][]float64, len(w.Points))
 	for i, p := range w.Points {
 		for _, x := range p {
-			points[i] = append(points[i], round(x*scale))
+			points[i] = append(points[i], round(x*perLogit))
 		}
 	}
-	m, err := rank.NewModel(round(w.Bias*scale), scale, points)
+	m, err := rank.NewModel(round(w.Bias*perLogit), scale, points)
 	if err != nil {
 		return err
 	}
 	fmt.Println("shipped model:")
+	judge(rank.Default(), trained)
 	judge(rank.Default(), judged)
 	fmt.Println("fitted model:")
 	judge(m, trained)
@@ -105,6 +129,34 @@ func run() error {
 		return err
 	}
 	return os.WriteFile(*out, b.Bytes(), 0o644)
+}
+
+// doubts say how much less than other pieces the simulated worlds can teach about some: what
+// periods, jitters and sizes implants have is the operator's choice, and what a simulator draws is
+// its author's.
+var doubts = map[string]float64{
+	"jitter": 30, "period": 30, "regimes": 30, "payload": 30, "balance": 30, "sent_spread": 5, "received_spread": 5,
+	"kind": 10, "hours": 5, "missed": 5, "callbacks": 3, "span": 3, "lasting": 3, "port": 3, "siblings": 5,
+}
+
+// readPrior returns the points of a model in logits.
+func readPrior(path string) ([][]float64, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	m, err := rank.Read(f)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	by := m.ByLevel()
+	for _, levels := range by {
+		for i := range levels {
+			levels[i] /= m.Scale()
+		}
+	}
+	return by, nil
 }
 
 // round rounds points to a tenth.
@@ -130,6 +182,10 @@ func load(spec, cache string) ([]*world, error) {
 		if part == "" {
 			continue
 		}
+		if path, ok := strings.CutPrefix(part, "capture:"); ok {
+			jobs = append(jobs, func() (*world, error) { return capture(path) })
+			continue
+		}
 		path, seeds, ok := strings.Cut(part, ":")
 		if !ok {
 			return nil, fmt.Errorf("%q: want scenario:first-last", part)
@@ -146,7 +202,8 @@ func load(spec, cache string) ([]*world, error) {
 			}
 		}
 		for seed := first; seed <= last; seed++ {
-			jobs = append(jobs, func() (*world, error) { return cached(path, uint64(seed), cache) })
+			file, view, _ := strings.Cut(path, "@")
+			jobs = append(jobs, func() (*world, error) { return cached(file, view, uint64(seed), cache) })
 		}
 	}
 	worlds := make([]*world, len(jobs))
@@ -171,7 +228,7 @@ func load(spec, cache string) ([]*world, error) {
 
 // cached returns the rows of a world, from the cache when the scenario and the program are
 // the same as when it was written.
-func cached(path string, seed uint64, cache string) (*world, error) {
+func cached(path, view string, seed uint64, cache string) (*world, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
@@ -181,7 +238,7 @@ func cached(path string, seed uint64, cache string) (*world, error) {
 	if exe, err := os.ReadFile(os.Getenv("FIT_KEY")); err == nil {
 		h.Write(exe)
 	}
-	file := filepath.Join(cache, fmt.Sprintf("%s-%d-%x.gob", strings.TrimSuffix(filepath.Base(path), ".yaml"), seed, h.Sum64()))
+	file := filepath.Join(cache, fmt.Sprintf("%s-%s-%d-%x.gob", strings.TrimSuffix(filepath.Base(path), ".yaml"), view, seed, h.Sum64()))
 	if f, err := os.Open(file); err == nil {
 		defer f.Close()
 		w := new(world)
@@ -193,11 +250,11 @@ func cached(path string, seed uint64, cache string) (*world, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	w, err := surveyOf(sc, seed)
+	w, err := surveyOf(sc, view, seed)
 	if err != nil {
 		return nil, err
 	}
-	w.Name = fmt.Sprintf("%s:%d", path, seed)
+	w.Name = fmt.Sprintf("%s@%s:%d", path, view, seed)
 	if err := os.MkdirAll(cache, 0o755); err != nil {
 		return nil, err
 	}
@@ -207,6 +264,87 @@ func cached(path string, seed uint64, cache string) (*world, error) {
 	}
 	defer f.Close()
 	return w, gob.NewEncoder(f).Encode(w)
+}
+
+// vary draws the make of a world, so that a fit does not learn the habits of a few scenarios.
+func vary(sc *simulate.Scenario, seed uint64) {
+	rng := rand.New(rand.NewPCG(seed, 0x5eed))
+	between := func(a, b float64) float64 { return a + (b-a)*rng.Float64() }
+	factor := func(x float64) float64 { return x * math.Exp(between(-1.2, 1.2)) }
+	sc.Name = fmt.Sprintf("%s-%d", sc.Name, seed)
+	sc.Hosts = int(math.Exp(between(math.Log(15), math.Log(250))))
+	sc.Length = time.Duration(between(0.4, 3)*24) * time.Hour
+	sc.Activity *= between(0.3, 1)
+	sc.Sensor.Identity = rng.IntN(2) == 0
+	sc.Sensor.Unsigned = between(0, 0.3)
+	sc.Sensor.Names = []float64{0, 0.5, 1, 1}[rng.IntN(4)]
+	sc.Sensor.TLS = rng.IntN(3) == 0
+	for _, m := range []map[string]float64{sc.Fleet, sc.Tools, sc.PerHost} {
+		for _, k := range slices.Sorted(maps.Keys(m)) {
+			m[k] = factor(m[k])
+		}
+	}
+	sc.PerHost["rare-poller"] = between(0, 0.5)
+	sc.Rare = simulate.Rare{Signed: between(0.5, 0.95), Program: between(0.4, 0.95), Old: between(0.6, 1)}
+	in := &sc.Implants
+	in.Injected, in.New, in.Signed, in.Program = between(0, 0.5), between(0.2, 1), between(0, 0.4), between(0.05, 0.5)
+	in.Fronted, in.Raw, in.Failover, in.Campaign, in.Troubled = between(0, 0.3), between(0, 0.6), between(0, 0.3), between(0, 0.3), between(0, 0.3)
+	in.Rows = nil
+	kinds := slices.Sorted(maps.Keys(in.Frameworks))
+	for _, k := range kinds {
+		in.Frameworks[k] = 0
+	}
+	for range max(6, sc.Hosts/8) {
+		in.Frameworks[kinds[rng.IntN(len(kinds))]]++
+	}
+}
+
+// capture scans a folder of a real capture with its labels.json. What has no label there is
+// benign.
+func capture(path string) (*world, error) {
+	f, err := os.Open(filepath.Join(path, "labels.json"))
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	truth, err := labels.Read(f)
+	if err != nil {
+		return nil, err
+	}
+	all, err := filter.Compile(filter.Config{})
+	if err != nil {
+		return nil, err
+	}
+	m := evaluate.NewMatcher(truth)
+	w := &world{Name: path, Truth: m.Truth()}
+	list, problems := files.Expand([]string{path})
+	_, err = scan.Run(context.Background(), scan.Options{
+		Files: list, Problems: problems, Formats: sources.Formats, Filter: all, Params: beacon.DefaultParams(),
+		Runs: scan.Runs{Mode: scan.Schedule, Every: 86400},
+		Rank: &scan.Rank{Filter: all, Lookback: 7 * 86400, MaxFalse: 0.05, Model: rank.Default()},
+	}, func(r *finding.Result) error {
+		if r.Row == nil || !r.Row.Found {
+			return nil
+		}
+		s := evaluate.Subject{Domain: r.Row.Domain, IP: r.Row.Address.String(), Port: int(r.Row.Port)}
+		for i, f := range r.Group.Fields {
+			switch f {
+			case event.HostName:
+				s.Host = r.Group.Values[i]
+			case event.ProcessName:
+				s.Process = r.Group.Values[i]
+			case event.SourceIP:
+				s.Source = r.Group.Values[i]
+			}
+		}
+		v := m.Match(s)
+		w.Facts = append(w.Facts, *r.Row.Facts)
+		w.Shows = append(w.Shows, v.Implants)
+		w.Skip = append(w.Skip, v.Undecided)
+		w.Names = append(w.Names, fmt.Sprintf("%s %s -> %s", strings.Join(r.Group.Values, ", "), s.Domain, s.IP))
+		return nil
+	})
+	return w, err
 }
 
 // groupKeys groups as a scan does by default.
@@ -226,7 +364,15 @@ func (k groupKeys) AppendKey(dst []byte, e *event.Event) []byte {
 	return dst
 }
 
-func surveyOf(sc *simulate.Scenario, seed uint64) (*world, error) {
+// surveyOf makes a world and surveys it. In the view "pairs" it is seen by a sensor on the
+// network: addresses, neither processes nor names. In the view "vary" much of it is drawn anew.
+func surveyOf(sc *simulate.Scenario, view string, seed uint64) (*world, error) {
+	switch view {
+	case "vary":
+		vary(sc, seed)
+	case "pairs":
+		sc.Sensor.View, sc.Sensor.Identity, sc.Sensor.Names = simulate.ViewNetwork, false, 0
+	}
 	start := time.Now()
 	keep, err := filter.Compile(filter.Default().Remote())
 	if err != nil {
@@ -264,7 +410,7 @@ func surveyOf(sc *simulate.Scenario, seed uint64) (*world, error) {
 	made := time.Since(start)
 	start = time.Now()
 	s, err := survey.Run(context.Background(), []*timeline.Table{table}, survey.Config{
-		EndNanos: last, LookbackNanos: 7 * 86400 * 1e9, MaxFalse: 0.01, Model: rank.Default(), Workers: 1,
+		EndNanos: last, LookbackNanos: 7 * 86400 * 1e9, MaxFalse: 0.05, Model: rank.Default(), Workers: 1,
 		Parallel: func(n int, f func(worker, i int)) {
 			for i := range n {
 				f(0, i)
@@ -280,6 +426,11 @@ func surveyOf(sc *simulate.Scenario, seed uint64) (*world, error) {
 }
 
 func worldOf(s *survey.Survey, truth *labels.File) *world {
+	if strings.HasPrefix(truth.Dataset, "bot-") { // each of its servers is to be found
+		for i := range truth.Labels {
+			truth.Labels[i].Implant = ""
+		}
+	}
 	m := evaluate.NewMatcher(truth)
 	w := &world{Truth: m.Truth(), Tested: s.Tested}
 	for i := range s.Found {
@@ -345,6 +496,14 @@ func judge(m *rank.Model, worlds []*world) {
 		if err != nil {
 			fmt.Println(err)
 			continue
+		}
+		if verbose {
+			for _, i := range r.Missed {
+				fmt.Printf("    missed %s: %s %s, period %.0f s, jitter %.2f\n", w.Name, i.Name, i.Framework, i.Period, i.Jitter)
+			}
+			for _, f := range r.TopFalse {
+				fmt.Printf("    false %s: %.1f %s\n", w.Name, f.Score, f.Name)
+			}
 		}
 		kind, _, _ := strings.Cut(filepath.Base(w.Name), ":")
 		s := sums[kind]

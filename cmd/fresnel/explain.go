@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/csv"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -20,10 +21,11 @@ func (a *app) explainCommand() *cobra.Command {
 	var ascii bool
 	cmd := &cobra.Command{
 		Use:   "explain PATH... --group VALUE,VALUE",
-		Short: "tell all about one group: its numbers, and why each test did or did not fire",
+		Short: "tell all about one group: its numbers, why each test did or did not fire, and why it is ranked as it is",
 		Long: `Explain scans the same files as scan and shows one group: every number of its result, a
-sentence for why each test did or did not fire, its counts and the gaps between its
-callbacks. Without --end it shows the group's best run.
+sentence for why each test did or did not fire, what the timing model found in its calls to
+each destination and what raised and lowered the risk score, its counts and the gaps between
+its callbacks. Without --end it shows the group's best run.
 
 The values of --group are those of the fields that events are grouped by, in their order;
 one that holds a comma is quoted as in CSV.`,
@@ -34,13 +36,19 @@ one that holds a comma is quoted as in CSV.`,
 			if err != nil {
 				return err
 			}
-			if o.Only, err = parseGroup(group, o.GroupBy); err != nil {
+			only, err := parseGroup(group, o.GroupBy)
+			if err != nil {
 				return err
 			}
+			if o.Rank == nil {
+				o.Only = only
+			} // else the others are needed: how rare a destination is depends on who else calls it
 			o.All, o.Pictures = true, scan.Callbacks
 			best := finding.Ranking{Traces: 1}
 			s, err := a.scan(cmd.Context(), o, f.quiet, func(r *finding.Result) error {
-				best.Add(r)
+				if slices.EqualFunc(r.Group.Values, only.Values, sameText) {
+					best.Add(r)
+				}
 				return nil
 			})
 			if err != nil {
@@ -55,7 +63,11 @@ one that holds a comma is quoted as in CSV.`,
 					group, human.Count(shortSummary(s, o).EventsKept), human.Plural(s.Events, "event"))
 			}
 			width, _ := terminal(a.stdout)
-			return explain.Write(a.stdout, ranked[0].Result, o.Params, explain.Style{Width: width, Color: a.color(a.stdout), ASCII: ascii})
+			rows := make([]*finding.Result, len(ranked))
+			for i, g := range ranked {
+				rows[i] = g.Result
+			}
+			return explain.Write(a.stdout, rows, o.Params, explain.Style{Width: width, Color: a.color(a.stdout), ASCII: ascii})
 		},
 	}
 	f.add(cmd)
@@ -64,6 +76,10 @@ one that holds a comma is quoted as in CSV.`,
 	_ = cmd.MarkFlagRequired("group")
 	return cmd
 }
+
+// sameText reports whether a value out of a log is the one that was asked for, which may be
+// spelled as it is shown, with what is not safe to show escaped.
+func sameText(value, want string) bool { return value == want || human.Safe(value) == want }
 
 // parseGroup reads --group. by are the fields that events are grouped by, none for automatic.
 func parseGroup(group string, by []event.Field) (*finding.Group, error) {

@@ -7,7 +7,6 @@ import (
 	"io"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -28,15 +27,18 @@ import (
 func (a *app) scanCommand() *cobra.Command {
 	var f scanFlags
 	var out, reportFile string
+	var top int
 	var all, explainFilter, failOnFinding, ascii bool
 	cmd := &cobra.Command{
 		Use:   "scan [PATH...]",
 		Short: "find the beacons in files",
 		Long: `Scan reads files, folders (with all below them), patterns, or standard input (-), plain,
-gzip or zstd, and lists the groups that call out on a timer.
+gzip or zstd, and lists the groups that call out on a timer, those first that an analyst
+would look at first, with the reasons.
 
 A window of 6 hours slides over the data as an hourly schedule would have run it; --end
-looks at one window only.`,
+looks at one window only. The timing model looks back over 7 days (timing.lookback) from
+the end of the last run.`,
 		Example: `  fresnel scan /var/log/zeek
   fresnel scan --end latest --output ndjson events.ndjson.gz
   zcat conn.log.gz | fresnel scan --report beacons.html`,
@@ -46,6 +48,12 @@ looks at one window only.`,
 				return err
 			}
 			o.All = all
+			if top < 0 {
+				return fmt.Errorf("--top: got %d, want 0 or more", top)
+			}
+			if o.Rank == nil && !cmd.Flags().Changed("top") {
+				top = 0 // the list of the reference is whole
+			}
 			width, isTerminal := terminal(a.stdout)
 			if out == "" {
 				out = "ndjson"
@@ -64,12 +72,12 @@ looks at one window only.`,
 				o.Pictures = scan.Counts
 			}
 			w := form.New(a.stdout, output.Options{
-				Fields: groupFields(o.GroupBy), BucketSeconds: int64(o.Params.TimeBucketLength),
+				Fields: groupFields(o.GroupBy), Ranked: o.Rank != nil, BucketSeconds: int64(o.Params.TimeBucketLength), Top: top,
 				Width: width, Color: a.color(a.stdout), ASCII: ascii,
 			})
 			page := finding.Ranking{Traces: report.DefaultDetailed}
 			s, err := a.scan(cmd.Context(), o, f.quiet, func(r *finding.Result) error {
-				if reportFile != "" && r.Stats.IsBeaconing {
+				if reportFile != "" && r.Found() {
 					page.Add(r)
 				}
 				return w.Write(r)
@@ -90,7 +98,7 @@ looks at one window only.`,
 			if reportFile != "" {
 				if err := writeReport(reportFile, report.Page{
 					Product: cmd.Root().Name(), Version: version, Command: strings.Join(os.Args, " "), Inputs: inputsOf(s, args),
-					Params: o.Params, Settings: changed(loaded), Summary: short, Findings: page.Ranked(),
+					Params: o.Params, Settings: changed(loaded), Summary: short, Findings: page.Ranked(), Top: top,
 				}); err != nil {
 					return err
 				}
@@ -108,6 +116,7 @@ looks at one window only.`,
 	fs := cmd.Flags()
 	fs.StringVarP(&out, "output", "o", "", "`form` of the results: "+strings.Join(output.Names(), ", ")+" (default table on a terminal, ndjson otherwise)")
 	fs.StringVar(&reportFile, "report", "", "write a page with pictures of the findings to this HTML `file`")
+	fs.IntVar(&top, "top", defaultTop, "`rows` that the table and the report show, the best first, a case as one; 0 for all, each by itself, as --detector reference does")
 	fs.BoolVar(&all, "all", false, "groups that are not beaconing too")
 	fs.BoolVar(&explainFilter, "explain-filter", false, "count the events that each clause of the filter let in or threw out")
 	fs.BoolVar(&failOnFinding, "fail-on-finding", false, "exit with code 2 when something was found")
@@ -115,6 +124,9 @@ looks at one window only.`,
 	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(output.Names(), cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
+
+// defaultTop is how many rows a person can finish.
+const defaultTop = 50
 
 // scan runs a scan and shows its progress.
 func (a *app) scan(ctx context.Context, o *scan.Options, quiet bool, emit func(*finding.Result) error) (*scan.Summary, error) {
@@ -141,6 +153,7 @@ func groupFields(by []event.Field) []event.Field {
 func shortSummary(s *scan.Summary, o *scan.Options) finding.Summary {
 	short := finding.Summary{
 		EventsRead: s.Events, BadRecords: s.Bad, Groups: int64(s.Groups), Runs: s.Runs, Findings: int64(s.Findings),
+		Rows: int64(s.Rows), Timed: int64(s.Timed), Hidden: int64(s.Hidden),
 		WindowSeconds: o.Params.WindowSeconds(),
 	}
 	for i, outcome := range o.Filter.Outcomes() {
@@ -221,6 +234,12 @@ func (a *app) notes(s *scan.Summary, o *scan.Options) {
 	if s.DetailsLost > 0 {
 		note("%s whose process details found no more room", human.Plural(s.DetailsLost, "event"))
 	}
+	if s.Hidden > 0 {
+		note("%s of the timing model below rank.min_score = %v left out", human.Plural(int64(s.Hidden), "finding"), o.Rank.MinScore)
+	}
+	if s.CallsDropped > 0 {
+		note("%s whose times found no more room: the timing model does not know them", human.Plural(s.CallsDropped, "call"))
+	}
 	if s.Dropped > 0 {
 		note("%s dropped: the tables have reached limits.memory_mb = %d", human.Plural(s.Dropped, "event"), o.MaxBytes>>20)
 	}
@@ -240,27 +259,7 @@ func explainOutcomes(w io.Writer, outcomes []filter.Outcome, s *scan.Summary) {
 	_ = t.Flush()
 }
 
-// writeReport writes the page to a new file and then gives it its name, so that a page that
-// could not be written to its end does not stand in place of an older one. A link stays one,
-// and what is no regular file, such as a device or a pipe, is written to.
+// writeReport writes the page of a report to a file.
 func writeReport(path string, p report.Page) error {
-	if place, err := filepath.EvalSymlinks(path); err == nil {
-		path = place
-	}
-	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-		f, err := os.OpenFile(path, os.O_WRONLY, 0)
-		if err != nil {
-			return err
-		}
-		return errors.Join(report.Write(f, p), f.Close())
-	}
-	tmp, err := os.CreateTemp(filepath.Dir(path), ".fresnel-report-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(tmp.Name())
-	if err := errors.Join(report.Write(tmp, p), tmp.Chmod(0o644), tmp.Close()); err != nil {
-		return err
-	}
-	return os.Rename(tmp.Name(), path)
+	return writePage(path, func(w io.Writer) error { return report.Write(w, p) })
 }

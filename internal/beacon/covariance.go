@@ -294,7 +294,7 @@ func (c *covariance) reaches(limit float64, counts []int64, w *Analyzer) bool {
 // longest.
 func (c *covariance) pairsBelow(limit float64, counts []int64, w *Analyzer) bool {
 	n, windows := len(counts), w.p.MinNumberPeriods
-	if windows < 5 {
+	if windows < 5 || 4*len(w.filled) > n {
 		return false
 	}
 	maxPeriod, xTo, yTo := n/windows, n*windows/(windows+1), n*(windows-1)/(windows+1)

@@ -18,6 +18,7 @@ import (
 	"fresnel/internal/filter"
 	"fresnel/internal/rank"
 	"fresnel/internal/source"
+	"fresnel/internal/timing"
 )
 
 // Config holds all settings.
@@ -42,7 +43,7 @@ const (
 // Timing says what the timing model looks at.
 type Timing struct {
 	Lookback              time.Duration `yaml:"lookback" doc:"time before the end of the last run in which calls are timed; longer data are looked at in several stretches of it"`
-	MaxFalseDiscoveryRate float64       `yaml:"max_false_discovery_rate" doc:"share of the findings of the timing model that may be calls at random times, 0 to 1"`
+	MaxFalseDiscoveryRate float64       `yaml:"max_false_discovery_rate" doc:"share of the findings of the timing model that may be calls at random times, up to 0.2"`
 }
 
 // Schedule says when runs are.
@@ -68,7 +69,7 @@ func Default() Config {
 		Beacon:   beacon.DefaultParams(),
 		Filter:   filter.Default(),
 		Detector: DetectorFresnel,
-		Timing:   Timing{Lookback: 7 * 24 * time.Hour, MaxFalseDiscoveryRate: 0.01},
+		Timing:   Timing{Lookback: 7 * 24 * time.Hour, MaxFalseDiscoveryRate: 0.05},
 		Schedule: Schedule{Every: time.Hour},
 		Limits:   Limits{MemoryMB: 8192, MaxErrorsShown: 5},
 	}
@@ -89,8 +90,8 @@ func (c Config) Validate() error {
 	if l := c.Timing.Lookback; l < time.Minute || l%time.Second != 0 || l > maxLookback {
 		errs = append(errs, fmt.Errorf("timing.lookback: got %s, want whole seconds, 1m to %s", duration(l), duration(maxLookback)))
 	}
-	if f := c.Timing.MaxFalseDiscoveryRate; !(f > 0 && f <= 1) {
-		errs = append(errs, fmt.Errorf("timing.max_false_discovery_rate: got %v, want above 0 and at most 1", f))
+	if f := c.Timing.MaxFalseDiscoveryRate; !(f > 0 && f <= timing.MaxPValue) {
+		errs = append(errs, fmt.Errorf("timing.max_false_discovery_rate: got %v, want above 0 and at most %v", f, timing.MaxPValue))
 	}
 	errs = append(errs, under("rank", c.Rank.Validate())...)
 	for i, name := range c.GroupBy {

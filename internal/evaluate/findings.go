@@ -54,11 +54,20 @@ type document struct {
 		Run struct {
 			End time.Time `json:"end"`
 		} `json:"run"`
-		Destination end `json:"destination"`
-		Timing      struct {
-			PValue *float64 `json:"p_value"`
-		} `json:"timing"`
+		rated
+		Others []struct {
+			RiskScore float64 `json:"risk_score"`
+			rated
+		} `json:"other_destinations"` // in a document of scan --all
 	} `json:"fresnel"`
+}
+
+// rated is what a document says of one destination.
+type rated struct {
+	Destination end `json:"destination"`
+	Timing      struct {
+		PValue *float64 `json:"p_value"`
+	} `json:"timing"`
 }
 
 type named struct {
@@ -111,20 +120,34 @@ func (f *Findings) add(line []byte) error {
 	if err != nil {
 		return err
 	}
-	row := f.row(group, s)
-
 	score := d.Stats.Score
 	if d.Event.RiskScore != nil {
 		score = *d.Event.RiskScore
 	}
-	if p := d.Fresnel.Timing.PValue; p != nil {
+	end := float64(d.Fresnel.Run.End.UnixMilli()) / 1000
+	if err := f.see(group, s, score, end, &d.Fresnel.rated); err != nil {
+		return err
+	}
+	for i := range d.Fresnel.Others {
+		o := &d.Fresnel.Others[i]
+		s.IP, s.Domain, s.Port, s.Contacts = o.Destination.IP, o.Destination.Domain, o.Destination.Port, nil
+		if err := f.see(group, s, o.RiskScore, end, &o.rated); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// see adds what one document says of one row.
+func (f *Findings) see(group string, s Subject, score, end float64, d *rated) error {
+	row := f.row(group, s)
+	if p := d.Timing.PValue; p != nil {
 		if *p < 0 || *p > 1 {
 			return fmt.Errorf("fresnel.timing.p_value: got %v, want 0 to 1", *p)
 		}
 		row.PValues = append(row.PValues, *p)
 	}
 	if score >= f.options.MinScore {
-		end := float64(d.Fresnel.Run.End.UnixMilli()) / 1000
 		if row.Unlisted || end < row.First {
 			row.First = end
 		}

@@ -108,6 +108,9 @@ func periodicSentence(s *beacon.Stats, p beacon.Params) string {
 }
 
 func verdict(s *beacon.Stats, p beacon.Params) string {
+	if s.NonEmptyBuckets == 0 {
+		return "Not beaconing: the group has no event in the window."
+	}
 	if !s.Enough {
 		have := fmt.Sprintf("Not beaconing: events in %s over %s, too few to tell.",
 			human.Plural(int64(s.NonEmptyBuckets), "bucket"), human.Plural(int64(s.Interval), "bucket"))

@@ -12,6 +12,7 @@ import (
 	"fresnel/internal/finding/findingtest"
 	"fresnel/internal/human"
 	"fresnel/internal/testkit"
+	"fresnel/internal/timing"
 )
 
 func with(r *finding.Result, change func(s *beacon.Stats)) *finding.Result {
@@ -56,6 +57,7 @@ func TestSentences(t *testing.T) {
 		{"one point", findingtest.Quarter(), "verdict", "Beaconing with a score of 1 of 3: a point for its timing. It calls out every 15m."},
 		{"no point", browser(), "verdict", "Not beaconing: none of the four tests fired."},
 		{"too few events for a verdict", few(), "verdict", "Not beaconing: events in 3 buckets over 241 buckets, too few to tell. The tests need 7 buckets with events, and 12 from the first to the last (6 repeats)."},
+		{"no event at all", findingtest.Unseen(), "verdict", "Not beaconing: the group has no event in the window."},
 		{"too few events for the periodic test", few(), "periodic", notTested},
 		{"too few events for the bytes tests", few(), "source bytes", notTested},
 		{"too few events for the count test", few(), "counts", notTested},
@@ -78,17 +80,23 @@ func TestWriteGolden(t *testing.T) {
 	crowded.Trace.TimesDropped = 12
 	for _, c := range []struct {
 		name string
-		r    *finding.Result
+		rs   []*finding.Result
 		st   Style
 	}{
-		{"five-minute", findingtest.FiveMinute(), Style{}},
-		{"fast-60-ascii", crowded, Style{Width: 60, ASCII: true}},
-		{"quarter-80-colours", findingtest.Quarter(), Style{Width: 80, Color: true}},
-		{"few", findingtest.Few(), Style{Width: 80}},
-		{"hostile", findingtest.Hostile(), Style{Width: 80}},
+		{"five-minute", []*finding.Result{findingtest.FiveMinute()}, Style{}},
+		{"fast-60-ascii", []*finding.Result{crowded}, Style{Width: 60, ASCII: true}},
+		{"quarter-80-colours", []*finding.Result{findingtest.Quarter()}, Style{Width: 80, Color: true}},
+		{"few", []*finding.Result{findingtest.Few()}, Style{Width: 80}},
+		{"hostile", []*finding.Result{findingtest.Hostile()}, Style{Width: 80}},
+		{"ranked", []*finding.Result{findingtest.Ranked(), findingtest.More(), findingtest.Untimed()}, Style{}},
+		{"ranked-60-ascii", []*finding.Result{findingtest.Ranked()}, Style{Width: 60, ASCII: true}},
+		{"ranked-colours", []*finding.Result{findingtest.Ranked()}, Style{Width: 80, Color: true}},
+		{"unseen", []*finding.Result{findingtest.Unseen()}, Style{Width: 80}},
+		{"untimed", []*finding.Result{findingtest.Untimed()}, Style{Width: 80}},
+		{"hostile-row", []*finding.Result{findingtest.HostileRow()}, Style{Width: 80}},
 	} {
 		var b bytes.Buffer
-		if err := Write(&b, c.r, beacon.DefaultParams(), c.st); err != nil {
+		if err := Write(&b, c.rs, beacon.DefaultParams(), c.st); err != nil {
 			t.Fatal(err)
 		}
 		testkit.Golden(t, "testdata/"+c.name+".txt", b.Bytes())
@@ -96,10 +104,67 @@ func TestWriteGolden(t *testing.T) {
 			if w := human.Width(line); !c.st.Color && c.st.Width > 0 && w > c.st.Width {
 				t.Errorf("%s: got a line of %d columns: %q", c.name, w, line)
 			}
-			if strings.Contains(line, "\u202e") || !c.st.Color && strings.Contains(line, "\x1b") {
+			if strings.ContainsAny(line, "\u202e\r") || !c.st.Color && strings.Contains(line, "\x1b") {
 				t.Errorf("%s: got a control character in %q", c.name, line)
 			}
 		}
+	}
+}
+
+func TestTimer(t *testing.T) {
+	change := func(change func(w *finding.Row)) *finding.Row {
+		w := findingtest.Ranked().Row
+		change(w)
+		return w
+	}
+	for _, c := range []struct {
+		name string
+		w    *finding.Row
+		want string
+	}{
+		{"a sleep loop", findingtest.Ranked().Row, "Found: a loop that sleeps between its calls, every 5m ±2.1 %, 285 callbacks in 291 calls, 3 missed, 2 without an answer. " +
+			"Calls at random times look as much like a timer with a probability of 4e-160 (1e-158 over all rows that were timed)."},
+		{"no retries", change(func(w *finding.Row) { w.Calls, w.Timing.Kind = 285, timing.Clock }), "Found: calls at set times of the clock, every 5m ±2.1 %, 285 callbacks, 3 missed, 2 without an answer. " +
+			"Calls at random times look as much like a timer with a probability of 4e-160 (1e-158 over all rows that were timed)."},
+		{"too few calls", findingtest.Untimed().Row, "Not timed: 3 callbacks, and 4 are needed."},
+		{"nothing that looks like a timer", change(func(w *finding.Row) { w.Found, w.PValue, w.QValue = false, 0.0131, 0.4567 }),
+			"No timer found in 285 callbacks in 291 calls. Calls at random times look as much like a timer with a probability of 0.013 (0.46 over all rows that were timed)."},
+	} {
+		if got := Timer(c.w, "±"); got != c.want {
+			t.Errorf("%s:\ngot  %s\nwant %s", c.name, got, c.want)
+		}
+	}
+}
+
+func TestHours(t *testing.T) {
+	for _, c := range []struct {
+		hours uint32
+		want  string
+	}{
+		{1<<24 - 1, "all"},
+		{0, ""},
+		{1<<0 | 1<<1 | 1<<2 | 1<<14 | 1<<23, "00-02, 14, 23"},
+		{1<<22 | 1<<23, "22-23"},
+	} {
+		w := findingtest.Ranked().Row
+		w.Timing.Hours = c.hours
+		if got := Hours(w); got != c.want {
+			t.Errorf("%b: got %q, want %q", c.hours, got, c.want)
+		}
+	}
+}
+
+func TestRegimesAreBounded(t *testing.T) {
+	w := findingtest.Ranked().Row
+	for range 30 {
+		w.Timing.Regimes = append(w.Timing.Regimes, w.Timing.Regimes[0])
+	}
+	got := Regimes(w)
+	if len(got) != mostRegimes+1 || got[mostRegimes] != "and 24 more" {
+		t.Errorf("got %q", got)
+	}
+	if got := Regimes(findingtest.Untimed().Row); got != nil {
+		t.Errorf("without a timer: got %q", got)
 	}
 }
 

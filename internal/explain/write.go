@@ -19,16 +19,25 @@ type Style struct {
 	ASCII bool // nothing beyond ASCII, except in the values of logs
 }
 
-// Write writes all that is known of r for a person: who it is, a sentence for each test, every
-// number of the result document and, where r has a trace, a sparkline of the counts and a
-// histogram of the gaps between callbacks. p are the parameters that r was computed with.
-func Write(w io.Writer, r *finding.Result, p beacon.Params, st Style) error {
+// Write writes all that is known of a group for a person: who it is, a sentence for each test,
+// what the timing model found and the reasons of the rank for each destination, every number
+// of the result document and, where there is a trace, a sparkline of the counts and a histogram
+// of the gaps between callbacks. rs are the results of the group, at least one: the first is
+// the one whose numbers are shown, all say what there is of their rows. p are the parameters
+// that they were computed with.
+func Write(w io.Writer, rs []*finding.Result, p beacon.Params, st Style) error {
 	if st.Width <= 0 {
 		st.Width = 100
 	}
+	r := rs[0]
 	d := &writer{out: bufio.NewWriter(w), Style: st}
 	d.identity(r, p)
 	d.sentences(Sentences(r, p))
+	for i, r := range rs {
+		if r.Row != nil && (i == 0 || r.Row.Found) {
+			d.row(r.Row)
+		}
+	}
 	d.numbers(r)
 	if r.Trace != nil {
 		d.counts(r.Trace)
@@ -66,17 +75,25 @@ func (d *writer) heading(head, text string) {
 
 // rows writes names and values below one another, long values on several lines.
 func (d *writer) rows(rows [][2]string) {
+	all := make([]entry, len(rows))
+	for i, r := range rows {
+		all[i] = entry{name: r[0], text: r[1]}
+	}
+	d.entries(all)
+}
+
+func (d *writer) entries(rows []entry) {
 	name := 0
 	for _, r := range rows {
-		name = max(name, human.Width(r[0]))
+		name = max(name, human.Width(r.name))
 	}
 	for _, r := range rows {
-		for i, text := range wrap(r[1], max(d.Width-name-4, 16)) {
+		for i, text := range wrap(r.text, max(d.Width-name-4, 16)) {
 			head := ""
 			if i == 0 {
-				head = r[0]
+				head = r.name
 			}
-			d.line("  ", d.paint(human.Pad(head, name, false), human.Dim), "  ", text)
+			d.line("  ", d.paint(human.Pad(head, name, false), human.Dim), "  ", d.paint(text, r.color))
 		}
 	}
 }
@@ -110,7 +127,7 @@ func wrap(text string, width int) []string {
 
 func (d *writer) identity(r *finding.Result, p beacon.Params) {
 	color := human.Red
-	if !r.Stats.IsBeaconing {
+	if !r.Found() {
 		color = human.Bold
 	}
 	var names []string
@@ -197,6 +214,68 @@ func (d *writer) sentences(lines []Line) {
 	}
 	d.line()
 }
+
+// row writes what the timing model and the rank say of one destination.
+func (d *writer) row(w *finding.Row) {
+	sign := "±"
+	if d.ASCII {
+		sign = "+-"
+	}
+	d.heading("DESTINATION", Where(w))
+	color := ""
+	switch finding.RiskLevel(w.Assessment.Score) {
+	case finding.HighRisk:
+		color = human.Red
+	case finding.MediumRisk:
+		color = human.Yellow
+	default:
+	}
+	rows := []entry{
+		{name: "risk", text: finding.Risk(w.Assessment.Score) + " of 100", color: color},
+		{name: "timing", text: Timer(w, sign)},
+		{name: "seen", text: human.Time(w.FirstNanos) + " to " + human.Time(w.LastNanos) + " UTC"},
+	}
+	if hours := Hours(w); hours != "" {
+		rows = append(rows, entry{name: "active hours", text: hours + " UTC"})
+	}
+	for i, text := range Regimes(w) {
+		name := ""
+		if i == 0 {
+			name = "ran"
+		}
+		rows = append(rows, entry{name: name, text: text})
+	}
+	if w.Case != "" {
+		rows = append(rows, entry{name: "case", text: w.Case + ", " + human.Plural(int64(w.CaseRows), "row")})
+	}
+	d.entries(rows)
+	d.line("  ", d.paint("points", human.Dim))
+	points := 0
+	for _, r := range w.Assessment.Reasons {
+		points = max(points, len(finding.Points(r.Points)))
+	}
+	good, bad := w.For()
+	for _, r := range append(good, bad...) {
+		color := human.Yellow
+		if r.Points < 0 {
+			color = human.Cyan
+		}
+		for i, text := range wrap(human.Safe(r.Text), max(d.Width-points-6, 16)) {
+			head := ""
+			if i == 0 {
+				head = finding.Points(r.Points)
+			}
+			d.line("    ", d.paint(human.Pad(head, points, true), color), "  ", text)
+		}
+	}
+	if len(w.Assessment.Reasons) == 0 {
+		d.line("    none")
+	}
+	d.line()
+}
+
+// An entry is a name and what stands beside it, in a colour.
+type entry struct{ name, text, color string }
 
 // numbers writes the numbers of the document under their public names, in full precision.
 func (d *writer) numbers(r *finding.Result) {

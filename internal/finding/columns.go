@@ -104,6 +104,64 @@ func Columns(fields []event.Field) []Column {
 	}})
 }
 
+// RankedColumns returns the columns of what the timing model and the rank say, in a fixed order.
+func RankedColumns() []Column {
+	var cols []Column
+	add := func(name string, value func(dst []byte, w *Row) []byte) {
+		cols = append(cols, Column{Name: name, value: func(dst []byte, r *Result) []byte {
+			if r.Row == nil {
+				return dst
+			}
+			return value(dst, r.Row)
+		}})
+	}
+	timer := func(name string, value func(dst []byte, w *Row) []byte) {
+		add(own+".timing."+name, func(dst []byte, w *Row) []byte {
+			if !w.Found {
+				return dst
+			}
+			return value(dst, w)
+		})
+	}
+	add("event.risk_score", func(dst []byte, w *Row) []byte { return appendFloat(dst, w.Assessment.Score) })
+	add(own+".destination.ip", func(dst []byte, w *Row) []byte {
+		if !w.Address.IsValid() {
+			return dst
+		}
+		return appendIP(dst, w.Address)
+	})
+	add(own+".destination.domain", func(dst []byte, w *Row) []byte { return append(dst, w.Domain...) })
+	cols[len(cols)-1].Text = true
+	add(own+".destination.port", func(dst []byte, w *Row) []byte {
+		if w.Port == 0 {
+			return dst
+		}
+		return appendInt(dst, int64(w.Port))
+	})
+	add(own+".destination.scope", func(dst []byte, w *Row) []byte { return append(dst, w.Scope...) })
+	timer("kind", func(dst []byte, w *Row) []byte { return append(dst, w.Timing.Kind.String()...) })
+	timer("period_s", func(dst []byte, w *Row) []byte { return appendFloat(dst, w.Timing.Period) })
+	timer("jitter", func(dst []byte, w *Row) []byte { return appendFloat(dst, w.Timing.Jitter) })
+	add(own+".timing.p_value", func(dst []byte, w *Row) []byte { return appendFloat(dst, w.PValue) })
+	add(own+".timing.q_value", func(dst []byte, w *Row) []byte { return appendFloat(dst, w.QValue) })
+	add(own+".timing.callbacks", func(dst []byte, w *Row) []byte { return appendInt(dst, int64(w.Timing.Callbacks)) })
+	timer("missed", func(dst []byte, w *Row) []byte { return appendInt(dst, int64(w.Timing.Missed)) })
+	timer("failed", func(dst []byte, w *Row) []byte { return appendInt(dst, int64(w.Timing.Failed)) })
+	add(own+".reasons", func(dst []byte, w *Row) []byte {
+		for i, reason := range w.Assessment.Reasons {
+			if i > 0 {
+				dst = append(dst, "; "...)
+			}
+			dst = append(append(dst, reason.Text...), " ("...) // a text that begins with + is a formula
+			dst = append(append(dst, Points(reason.Points)...), ')')
+		}
+		return dst
+	})
+	cols[len(cols)-1].Text = true
+	add(own+".case.id", func(dst []byte, w *Row) []byte { return append(dst, w.Case...) })
+	return cols
+}
+
 // details are the fields that a document carries beside those of its group.
 var details = []struct {
 	field event.Field

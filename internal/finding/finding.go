@@ -45,8 +45,9 @@ type Result struct {
 	Details      Details
 	Stats        beacon.Stats
 
-	Row   *Row   // what the timing model and the rank say; nil when they were not asked, or know nothing
-	Trace *Trace // what pictures are drawn from; nil unless asked for
+	Row    *Row   // what the timing model and the rank say; nil when they were not asked, or know nothing
+	Others []*Row // the group's other rows that the timing model found, by falling score; nil where they have results of their own
+	Trace  *Trace // what pictures are drawn from; nil unless asked for
 }
 
 // A Trace is what the pictures of a result are drawn from. Vectors have one element per

@@ -86,7 +86,7 @@ func TestColumns(t *testing.T) {
 			t.Fatal(err)
 		}
 		seen := map[string]bool{}
-		for _, c := range finding.Columns(r.Group.Fields) {
+		for _, c := range slices.Concat(finding.Columns(r.Group.Fields), finding.RankedColumns()) {
 			if seen[c.Name] {
 				t.Errorf("%s: column %q: twice or without a label", name, c.Name)
 			}
@@ -104,7 +104,7 @@ func TestColumns(t *testing.T) {
 			switch x := v.(type) {
 			case nil:
 			case []any:
-				want = strings.Trim(fmt.Sprint(x...), "[]")
+				want = flat(x)
 			default:
 				want = fmt.Sprint(x)
 			}
@@ -122,11 +122,166 @@ func TestColumns(t *testing.T) {
 	}
 }
 
+// flat is the flat form of a list: addresses with blanks between them, or reasons.
+func flat(list []any) string {
+	var all []string
+	sep := " "
+	for _, v := range list {
+		if reason, ok := v.(map[string]any); ok {
+			points, err := reason["points"].(json.Number).Float64()
+			if err != nil {
+				return err.Error()
+			}
+			v, sep = fmt.Sprintf("%s (%s)", reason["text"], finding.Points(points)), "; "
+		}
+		all = append(all, fmt.Sprint(v))
+	}
+	return strings.Join(all, sep)
+}
+
 func TestEveryFieldHasALabel(t *testing.T) {
 	for _, f := range event.Fields() {
 		if finding.Label(f) == "" {
 			t.Errorf("%s has none", f)
 		}
+	}
+}
+
+func TestWordsForPeople(t *testing.T) {
+	for _, c := range []struct{ got, want string }{
+		{finding.Risk(99.5), "100"},
+		{finding.Risk(0.4), "0"},
+		{finding.Points(20), "+20"},
+		{finding.Points(12.4), "+12"},
+		{finding.Points(9.94), "+9.9"},
+		{finding.Points(9.96), "+10"},
+		{finding.Points(2.5), "+2.5"},
+		{finding.Points(-0.7), "-0.7"},
+		{finding.Points(0.04), "+0.04"},
+		{finding.Points(-0.001), "0"},
+		{finding.Jitter(0, "±"), "±0 %"},
+		{finding.Jitter(0.0207, "±"), "±2.1 %"},
+		{finding.Jitter(0.04, "+-"), "+-4 %"},
+		{finding.Jitter(1, "±"), "±100 %"},
+		{finding.Every(0.25), "0.3s"},
+		{finding.Every(4.52), "4.5s"},
+		{finding.Every(9.96), "10s"},
+		{finding.Every(300.02), "5m"},
+		{finding.Every(201.4), "3m 21s"},
+		{finding.Every(599.7), "10m"},
+		{finding.Every(1798.3), "30m"},
+		{finding.Every(43190), "12h"},
+		{finding.Every(1e300), "11574d 1h"},
+		{findingtest.Ranked().Row.Place(), "cdn-sync.example.net"},
+		{findingtest.More().Row.Place(), "2001:db8::5 +more"},
+		{findingtest.Untimed().Row.Place(), "-"},
+	} {
+		if c.got != c.want {
+			t.Errorf("got %q, want %q", c.got, c.want)
+		}
+	}
+	if strings.ContainsAny(findingtest.HostileRow().Row.Place(), "\x1b\u202e\n") {
+		t.Error("a destination is not safe text")
+	}
+}
+
+func TestReasonsForAndAgainst(t *testing.T) {
+	reasons, against := findingtest.Ranked().Row.For()
+	var got []string
+	for _, r := range append(reasons, against...) {
+		got = append(got, r.Code)
+	}
+	if want := []string{"timing", "folder", "signer", "destination_hosts", "period", "new_row", "jitter"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// ranking returns a ranking of results with room for traces.
+func ranking(traces int, rs ...*finding.Result) *finding.Ranking {
+	k := &finding.Ranking{Traces: traces}
+	for _, r := range rs {
+		k.Add(r)
+	}
+	return k
+}
+
+func TestRankingPutsTheRiskFirst(t *testing.T) {
+	flagged := findingtest.FiveMinute() // three points, and not ranked
+	flagged.Group.Values = []string{"a", "a"}
+	var got []string
+	for _, g := range ranking(0, flagged, findingtest.Untimed(), findingtest.More(), findingtest.Ranked(), findingtest.Unseen()).Ranked() {
+		got = append(got, fmt.Sprint(g.Result.Group.Values, g.Result.Risk() > 0, g.Runs))
+	}
+	want := []string{"[ws-0142 updater.exe] true 1", "[ws-0021 sync-agent.exe] true 1", "[ws-0142 updater.exe] true 1", "[ws-0007 onedrive.exe] false 0", "[a a] false 1"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+}
+
+func TestRankingPrefersTheRunThatFoundATimer(t *testing.T) {
+	found, before := findingtest.Ranked(), findingtest.Ranked()
+	found.Stats.IsBeaconing, found.Stats.BeaconingScore, found.Stats.NonEmptyBuckets = false, 0, 3
+	before.Stats.IsBeaconing, before.Stats.BeaconingScore, before.Row.Found = false, 0, false
+	before.RunEnd -= 3600
+	for _, rs := range [][]*finding.Result{{before, found}, {found, before}} {
+		if g := ranking(0, rs...).Ranked()[0]; !g.Result.Row.Found || g.Runs != 1 {
+			t.Errorf("got found %t in %d runs, want the run that found it", g.Result.Row.Found, g.Runs)
+		}
+	}
+}
+
+func TestRankingTakesOtherRowsApart(t *testing.T) {
+	var got []string
+	for _, g := range ranking(1, findingtest.Several()).Ranked() {
+		r := g.Result
+		got = append(got, fmt.Sprintf("%s %t %d %s", r.Row.Place(), r.Row.More, len(r.Others), finding.ID(r)[:8]))
+	}
+	var want []string
+	for _, r := range []*finding.Result{findingtest.Ranked(), findingtest.More()} {
+		want = append(want, fmt.Sprintf("%s %t 0 %s", r.Row.Place(), r.Row.More, finding.ID(r)[:8]))
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+}
+
+func TestFoldPutsACaseBehindItsFirstRow(t *testing.T) {
+	all := ranking(0, append(findingtest.Case(), findingtest.More(), findingtest.Unseen(), findingtest.Few())...).Ranked()
+	other := findingtest.Ranked() // a further destination of the first row, in its case
+	other.Row.Address, other.Row.Domain, other.Row.More = findingtest.More().Row.Address, "", true
+	other.Row.Assessment.Score = 80
+	all = append(all, ranking(0, other).Ranked()...)
+
+	folded := finding.Fold(all)
+	var got []string
+	for _, g := range folded {
+		got = append(got, fmt.Sprintf("%s %d", g.Result.Group.Values[0], len(g.Case)))
+	}
+	if want := []string{"ws-0142 3", "ws-0021 0", "ws-0142 0", "ws-0007 0"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if got, want := folded[0].Members(), []string{"ws-0311", "srv-sharepoint-01.corp.example.com", "2001:db8::5"}; !slices.Equal(got, want) {
+		t.Errorf("members: got %q, want %q", got, want)
+	}
+	if all[0].Case != nil {
+		t.Error("Fold changed what it was given")
+	}
+}
+
+func TestRankingKeepsTracesOfFirstRowsOfCases(t *testing.T) {
+	k := finding.Ranking{Traces: 2}
+	for i := range 20 { // enough for traces to be dropped several times
+		r := findingtest.Ranked()
+		r.Group.Values = []string{fmt.Sprint("host", i), "updater.exe"}
+		r.Row.Assessment.Score -= float64(i)
+		k.Add(r)
+	}
+	last := findingtest.Quarter()
+	last.Row = findingtest.Unseen().Row
+	k.Add(last)
+	folded := finding.Fold(k.Ranked())
+	if len(folded) != 2 || folded[0].Result.Trace == nil || folded[1].Result.Trace == nil {
+		t.Errorf("got %d rows and traces %t, %t, want two with traces", len(folded), folded[0].Result.Trace != nil, folded[1].Result.Trace != nil)
 	}
 }
 

@@ -77,7 +77,22 @@ func AppendJSON(dst []byte, r *Result) []byte {
 	dst = time.Unix(r.RunEnd, 0).UTC().AppendFormat(dst, time.RFC3339)
 	dst = append(dst, `"},"schema":"`+SchemaVersion+`"`...)
 	if r.Row != nil {
+		dst = append(dst, ',')
 		dst = appendRow(dst, r.Row)
+	}
+	if len(r.Others) > 0 {
+		dst = append(dst, `,"other_destinations":[`...)
+		for i, w := range r.Others {
+			if i > 0 {
+				dst = append(dst, ',')
+			}
+			dst = append(dst, `{"risk_score":`...)
+			dst = appendFloat(dst, w.Assessment.Score)
+			dst = append(dst, ',')
+			dst = appendRow(dst, w)
+			dst = append(dst, '}')
+		}
+		dst = append(dst, ']')
 	}
 	return append(dst, "}}"...)
 }

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -57,6 +58,12 @@ func everyField() *finding.Result {
 	return r
 }
 
+func rowOfEveryField() *finding.Result {
+	r := everyField()
+	r.Row = findingtest.Ranked().Row
+	return r
+}
+
 func results() map[string]*finding.Result {
 	ports := findingtest.Fast()
 	ports.Group = finding.Group{
@@ -72,6 +79,13 @@ func results() map[string]*finding.Result {
 		"a group with too few events":        findingtest.Few(),
 		"values that attack who shows them":  findingtest.Hostile(),
 		"a group by every field there is":    everyField(),
+		"all that the rank can say":          findingtest.Ranked(),
+		"a further destination of a group":   findingtest.More(),
+		"several destinations of a group":    findingtest.Several(),
+		"a group outside of the window":      findingtest.Unseen(),
+		"a row of which little is known":     findingtest.Untimed(),
+		"a row that attacks who shows it":    findingtest.HostileRow(),
+		"a row of a group by every field":    rowOfEveryField(),
 		"a group by nothing":                 {RunEnd: 1, LastNanos: 1e9, Stats: findingtest.Fast().Stats},
 		"the largest and the smallest times": {RunEnd: math.MaxInt32, LastNanos: math.MinInt64, IngestedNanos: math.MaxInt64, Stats: findingtest.Few().Stats},
 	}
@@ -91,6 +105,9 @@ func TestSchemaRefuses(t *testing.T) {
 	s := schema(t)
 	good := string(finding.AppendJSON(nil, findingtest.FiveMinute()))
 	few := string(finding.AppendJSON(nil, findingtest.Few()))
+	ranked := string(finding.AppendJSON(nil, findingtest.Ranked()))
+	several := string(finding.AppendJSON(nil, findingtest.Several()))
+	untimed := string(finding.AppendJSON(nil, findingtest.Untimed()))
 	for _, c := range []struct{ name, doc, old, replacement string }{
 		{"a field nobody knows", good, `"periodic":`, `"periodical":`},
 		{"a missing field", good, `"periodic":true,`, ``},
@@ -100,6 +117,27 @@ func TestSchemaRefuses(t *testing.T) {
 		{"a beacon with too few events", few, `"is_beaconing":false`, `"is_beaconing":true`},
 		{"a name for an address", good, `["203.0.113.9"]`, `["example.com"]`},
 		{"a time in another zone", good, `Z","event"`, `+01:00","event"`},
+		{"a score above 100", ranked, `"risk_score":93.4`, `"risk_score":193.4`},
+		{"a row without a score", ranked, `"risk_score":93.40109905087813,`, ``},
+		{"a score without a row", good, `"event":{`, `"event":{"risk_score":50.0,`},
+		{"a row without its destination", untimed, `"destination":{"scope":"destination"},`, ``},
+		{"a row without reasons", untimed, `,"reasons":[]`, ``},
+		{"a scope nobody knows", ranked, `"scope":"destination"`, `"scope":"internet"`},
+		{"a port that is none", ranked, `"port":8443`, `"port":84430`},
+		{"an empty name", ranked, `"domain":"cdn-sync.example.net"`, `"domain":""`},
+		{"a kind nobody knows", ranked, `"kind":"sleep"`, `"kind":"nap"`},
+		{"a period of nothing", ranked, `"period_s":299.973`, `"period_s":0.0`},
+		{"a jitter above the period", ranked, `"jitter":0.0207`, `"jitter":1.5`},
+		{"a probability above 1", untimed, `"p_value":1.0`, `"p_value":1.5`},
+		{"a period where no timer was found", untimed, `"found":false`, `"found":false,"period_s":5.0`},
+		{"a timer without its regimes", ranked, `"regimes"`, `"regime"`},
+		{"an hour of no day", ranked, `"active_hours":[0,`, `"active_hours":[24,`},
+		{"a reason without points", ranked, `,"points":20.0`, ``},
+		{"a reason without a name", ranked, `"code":"signer"`, `"code":""`},
+		{"another destination without a score", several, `"risk_score":31.5,`, ``},
+		{"another destination without a timer", several, `"kind":"growing",`, ``},
+		{"no other destination", ranked, `"schema":"1"`, `"schema":"1","other_destinations":[]`},
+		{"a case without an id", ranked, `"id":"b8cf43113d9c41d97e074f3058fe2396",`, ``},
 		{"another version", good, `"schema":"1"`, `"schema":"2"`},
 	} {
 		doc := strings.Replace(c.doc, c.old, c.replacement, 1)
@@ -117,6 +155,8 @@ func TestAppendJSONGolden(t *testing.T) {
 	for _, name := range []string{
 		"a beacon of a process", "a beacon of two addresses", "other group fields beside details",
 		"a group with too few events", "values that attack who shows them", "a group by every field there is",
+		"all that the rank can say", "a further destination of a group", "several destinations of a group", "a group outside of the window",
+		"a row of which little is known", "a row that attacks who shows it",
 	} {
 		b = append(finding.AppendJSON(b, results()[name]), '\n')
 	}
@@ -154,6 +194,24 @@ func TestAppendJSONAgainstMaps(t *testing.T) {
 		if diff := cmp.Diff(stats, got["beacon_stats"]); diff != "" {
 			t.Errorf("%s: beacon_stats (-want +got):\n%s", name, diff)
 		}
+		row := map[string]any{}
+		if r.Row != nil {
+			row = rowOf(r.Row)
+		}
+		if diff := cmp.Diff(row, pick(got, "event.risk_score", rowKeys...)); diff != "" {
+			t.Errorf("%s: row (-want +got):\n%s", name, diff)
+		}
+		others, _ := pick(got, "fresnel.other_destinations")["fresnel.other_destinations"].([]any)
+		if len(others) != len(r.Others) {
+			t.Errorf("%s: got %d other destinations, want %d", name, len(others), len(r.Others))
+			continue
+		}
+		for i, w := range r.Others {
+			other := map[string]any{"fresnel": others[i], "event": others[i]}
+			if diff := cmp.Diff(rowOf(w), pick(other, "event.risk_score", rowKeys...)); diff != "" {
+				t.Errorf("%s: other row %d (-want +got):\n%s", name, i, diff)
+			}
+		}
 		for i, f := range r.Group.Fields {
 			var v any = got
 			for key := range strings.SplitSeq(f.String(), ".") {
@@ -176,6 +234,77 @@ func TestAppendJSONAgainstMaps(t *testing.T) {
 			}
 		}
 	}
+}
+
+// pick returns what stands at paths, leaving out what is not there.
+func pick(doc map[string]any, path string, more ...string) map[string]any {
+	picked := map[string]any{}
+	for _, path := range append([]string{path}, more...) {
+		var v any = doc
+		for key := range strings.SplitSeq(path, ".") {
+			object, _ := v.(map[string]any)
+			v = object[key]
+		}
+		if v != nil {
+			picked[path] = v
+		}
+	}
+	return picked
+}
+
+var rowKeys = []string{"fresnel.destination", "fresnel.timing", "fresnel.reasons", "fresnel.case"}
+
+// rowOf is what a document says of a row, out of maps.
+func rowOf(w *finding.Row) map[string]any {
+	at := func(nanos int64) string {
+		layout := "2006-01-02T15:04:05.000Z"
+		if nanos%1e6 != 0 {
+			layout = "2006-01-02T15:04:05.000000Z"
+		}
+		return time.Unix(0, nanos).UTC().Format(layout)
+	}
+	destination := map[string]any{"scope": w.Scope}
+	if w.Address.IsValid() {
+		destination["ip"] = w.Address.String()
+	}
+	if w.Domain != "" {
+		destination["domain"] = w.Domain
+	}
+	if w.Port != 0 {
+		destination["port"] = float64(w.Port)
+	}
+	timer := map[string]any{
+		"found": w.Found, "p_value": w.PValue, "q_value": w.QValue, "calls": float64(w.Calls), "callbacks": float64(w.Timing.Callbacks),
+		"first": at(w.FirstNanos), "last": at(w.LastNanos),
+	}
+	if w.Found {
+		hours, regimes := []any{}, []any{}
+		for h := range 24 {
+			if w.Timing.Hours&(1<<h) != 0 {
+				hours = append(hours, float64(h))
+			}
+		}
+		for _, g := range w.Timing.Regimes {
+			regimes = append(regimes, map[string]any{
+				"first": at(g.FirstMillis * 1e6), "last": at(g.LastMillis * 1e6), "callbacks": float64(g.Callbacks), "period_s": g.PeriodSeconds,
+			})
+		}
+		for k, v := range map[string]any{
+			"kind": w.Timing.Kind.String(), "period_s": w.Timing.Period, "jitter": w.Timing.Jitter,
+			"missed": float64(w.Timing.Missed), "failed": float64(w.Timing.Failed), "active_hours": hours, "regimes": regimes,
+		} {
+			timer[k] = v
+		}
+	}
+	reasons := []any{}
+	for _, reason := range w.Assessment.Reasons {
+		reasons = append(reasons, map[string]any{"code": reason.Code, "text": reason.Text, "points": reason.Points})
+	}
+	row := map[string]any{"event.risk_score": w.Assessment.Score, "fresnel.destination": destination, "fresnel.timing": timer, "fresnel.reasons": reasons}
+	if w.Case != "" {
+		row["fresnel.case"] = map[string]any{"id": w.Case, "rows": float64(w.CaseRows)}
+	}
+	return row
 }
 
 func TestTimesAreAsFineAsNeeded(t *testing.T) {
@@ -206,6 +335,8 @@ func FuzzAppendJSON(f *testing.F) {
 		r.Details.ProcessExecutable = executable
 		r.Stats.MeanSourceBytes = number
 		r.LastNanos, r.RunEnd = at, end%1e11
+		r.Row = findingtest.Ranked().Row
+		r.Row.Domain, r.Row.Assessment.Reasons[0].Text, r.Row.Timing.Period = host, process, number
 		doc := finding.AppendJSON(nil, r)
 		var got struct {
 			Host    struct{ Name string }
@@ -217,10 +348,10 @@ func FuzzAppendJSON(f *testing.F) {
 		if err := json.Unmarshal(doc, &got); err != nil {
 			t.Fatalf("%v\n%s", err, doc)
 		}
-		for _, s := range []string{host, process} {
+		for key, s := range map[string]string{`"host":{"name":`: host, `"process":{"name":`: process, `"text":`: process, `"domain":`: host} {
 			want, _ := json.Marshal(s)
-			if !bytes.Contains(doc, append([]byte(`"name":`), want...)) {
-				t.Errorf("%q is not escaped as encoding/json does: %s", s, doc)
+			if !bytes.Contains(doc, append([]byte(key), want...)) && (key != `"domain":` || host != "") {
+				t.Errorf("%s: %q is not escaped as encoding/json does: %s", key, s, doc)
 			}
 		}
 		if math.IsNaN(number) || math.IsInf(number, 0) {

@@ -19,7 +19,12 @@ type Summary struct {
 	BadRecords int64 // records that could not be read
 	Groups     int64 // groups that the runs saw, each counted once
 	Runs       int   // windows looked at
-	Findings   int64 // results that are beaconing, over all runs
+	Findings   int64 // results that were found, over all runs
+
+	// Of the timing model and the rank; 0 without them.
+	Rows   int64 // groups and their destinations
+	Timed  int64 // of these, the ones with enough callbacks to be timed, in all looks
+	Hidden int64 // findings of the timing model below the least risk score
 
 	WindowSeconds int64 // length of a window
 	FirstNanos    int64 // oldest event that was kept; 0 when there is none
@@ -30,7 +35,7 @@ type Summary struct {
 // further destination that the timing model found: the best run. Its memory is bounded by the
 // number of groups and found destinations. The zero value keeps no traces.
 type Ranking struct {
-	// Traces is how many groups at most keep their Trace, those ranked first.
+	// Traces is how many entries at most keep their Trace, those that Fold ranks first.
 	Traces int
 
 	groups map[string]*Ranked
@@ -40,13 +45,38 @@ type Ranking struct {
 
 // A Ranked is one group of a Ranking.
 type Ranked struct {
-	Result *Result   // of the best run: the highest risk, then the highest score, then the most non-empty buckets, then the latest
+	Result *Result   // of the best run: the highest risk, then one that found it, then the highest score, then the most non-empty buckets, then the latest
 	Runs   int       // runs that found it
 	Counts []float32 // of the best run, events per bucket in at most 60 columns, oldest first; nil without a trace
+	Case   []*Ranked // what Fold put behind it
 }
 
 // Add adds what a run says of a group. It keeps nothing of r but copies.
 func (k *Ranking) Add(r *Result) {
+	for _, one := range Apart(r) {
+		k.add(one)
+	}
+}
+
+// Apart returns r and, where it has other rows, a result for each of these by itself, as
+// runs make them that show no more than what they found.
+func Apart(r *Result) []*Result {
+	if len(r.Others) == 0 {
+		return []*Result{r}
+	}
+	first := *r
+	first.Others = nil
+	all := []*Result{&first}
+	for _, w := range r.Others {
+		other := first
+		other.Row = w.clone()
+		other.Row.More = true
+		all = append(all, &other)
+	}
+	return all
+}
+
+func (k *Ranking) add(r *Result) {
 	k.key = appendIdentity(k.key[:0], &r.Group)
 	if w := r.Row; w != nil && w.More {
 		k.key = append(append(append(k.key, w.Domain...), 0), w.Address.AsSlice()...)
@@ -88,11 +118,17 @@ func (k *Ranking) Add(r *Result) {
 	// dropped here is never missed. Twice the number, so that sorting pays.
 	if k.Traces > 0 && k.traced >= 2*k.Traces {
 		k.traced = 0
-		for i, g := range k.Ranked() {
-			if i >= k.Traces {
-				g.Result.Trace = nil
-			} else if g.Result.Trace != nil {
+		kept := map[*Result]bool{}
+		for _, g := range first(Fold(k.Ranked()), k.Traces) {
+			kept[g.Result] = true
+		}
+		for _, g := range k.groups {
+			switch {
+			case g.Result.Trace == nil:
+			case kept[g.Result]:
 				k.traced++
+			default:
+				g.Result.Trace = nil
 			}
 		}
 	}
@@ -102,6 +138,9 @@ func (k *Ranking) Add(r *Result) {
 func better(a, b *Result) bool {
 	if c := cmp.Compare(a.Risk(), b.Risk()); c != 0 {
 		return c > 0
+	}
+	if a.Found() != b.Found() { // a timer is told of by the run that ends with the look
+		return a.Found()
 	}
 	if c := cmp.Compare(a.Stats.BeaconingScore, b.Stats.BeaconingScore); c != 0 {
 		return c > 0
@@ -125,6 +164,50 @@ func (k *Ranking) Ranked() []*Ranked {
 	slices.SortFunc(all, func(a, b *Ranked) int { return Compare(a.Result, b.Result) })
 	return all
 }
+
+// Fold returns ranked entries, best first, with the further rows of each case behind its first
+// one instead of among all. Entries that change are copies.
+func Fold(ranked []*Ranked) []*Ranked {
+	folded := make([]*Ranked, 0, len(ranked))
+	leads := map[string]int{}
+	for _, g := range ranked {
+		w := g.Result.Row
+		if w == nil || w.Case == "" {
+			folded = append(folded, g)
+			continue
+		}
+		i, ok := leads[w.Case]
+		if !ok {
+			leads[w.Case] = len(folded)
+			folded = append(folded, g)
+			continue
+		}
+		if folded[i].Case == nil {
+			lead := *folded[i]
+			folded[i] = &lead
+		}
+		folded[i].Case = append(folded[i].Case, g)
+	}
+	return folded
+}
+
+// Members names the further rows of g's case, each once: by the first value of their group
+// where they are of another group, else by their destination. The texts are safe.
+func (g *Ranked) Members() []string {
+	var names []string
+	for _, m := range g.Case {
+		name := m.Result.Row.Place()
+		if v := m.Result.Group.Values; len(v) > 0 && !slices.Equal(v, g.Result.Group.Values) {
+			name = human.Safe(v[0])
+		}
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+func first[T any](s []T, n int) []T { return s[:min(n, len(s))] }
 
 // GroupLabels returns a label for each place in the values of the groups. Groups by different
 // fields, as inputs with processes and inputs without make them, share places: host/source.

@@ -56,7 +56,7 @@ func (w *Row) Destination() string {
 
 // appendRow appends what the document says of r's row under its own key.
 func appendRow(dst []byte, w *Row) []byte {
-	dst = append(dst, `,"destination":{`...)
+	dst = append(dst, `"destination":{`...)
 	if w.Address.IsValid() {
 		dst = append(dst, `"ip":"`...)
 		dst = appendIP(dst, w.Address)

@@ -47,6 +47,10 @@ type Options struct {
 	// expects of the step from one level to the next. 0 takes 1.
 	L2 float64
 
+	// Doubt multiplies L2 by piece; nil: 1 for all. More than 1 is for what the worlds of the data
+	// may not show as it is elsewhere.
+	Doubt []float64
+
 	// PositiveWeight multiplies the weight of beacons in the logistic loss; 0 takes 1.
 	PositiveWeight float64
 
@@ -133,6 +137,9 @@ func check(pieces []rank.Piece, data Data, opts Options) error {
 	}
 	if !slices.Contains(data.Positive, true) || !slices.Contains(data.Positive, false) {
 		fail("positive: got rows of one kind, want both")
+	}
+	if opts.Doubt != nil && len(opts.Doubt) != len(pieces) {
+		fail("doubt: got %d, want %d", len(opts.Doubt), len(pieces))
 	}
 	if opts.L2 < 0 || opts.PositiveWeight < 0 || opts.MaxStep < 0 || opts.MaxRounds < 0 {
 		fail("options: got a number below 0, want 0 or more")

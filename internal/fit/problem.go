@@ -23,6 +23,7 @@ type problem struct {
 	sign   []float64 // by cell: of its points
 	free   []bool    // by parameter: whether it may be negative
 	prior  []float64 // by parameter
+	l2     []float64 // by parameter
 
 	// Rows, each with a weight; equal ones are one row. Sorted by world.
 	width  int      // cells of a row
@@ -31,8 +32,6 @@ type problem struct {
 	truth  []bool
 	world  []int // by row
 	worlds int
-
-	l2 float64
 }
 
 // A state are the parameters, and the bias of each world for the logistic loss.
@@ -47,11 +46,18 @@ func newProblem(pieces []rank.Piece, data Data, opts Options) (*problem, error) 
 	if err := check(pieces, data, opts); err != nil {
 		return nil, err
 	}
-	p := &problem{opts: opts, pieces: pieces, l2: cmp.Or(opts.L2, 1), width: len(pieces)}
+	p := &problem{opts: opts, pieces: pieces, width: len(pieces)}
 	for i, piece := range pieces {
 		p.first = append(p.first, p.cells)
 		p.addCells(piece, opts.Prior, i)
 		p.cells += len(piece.Levels)
+		l2 := cmp.Or(opts.L2, 1)
+		if opts.Doubt != nil {
+			l2 *= opts.Doubt[i]
+		}
+		for len(p.l2) < len(p.free) {
+			p.l2 = append(p.l2, l2)
+		}
 	}
 	p.gather(data)
 	return p, nil

@@ -99,7 +99,7 @@ func (p *problem) loss(s state, scores []float64) float64 {
 	sum := 0.0
 	for i, t := range s.theta {
 		d := t - p.prior[i]
-		sum += p.l2 * d * d / 2
+		sum += p.l2[i] * d * d / 2
 	}
 	if p.opts.Loss == Logistic {
 		for _, b := range s.bias {
@@ -321,8 +321,8 @@ func (p *problem) toParameters(cells *system, theta []float64) *system {
 		add(n+w, 1, p.cells+w)
 	}
 	for i := range n {
-		out.g[i] += p.l2 * (theta[i] - p.prior[i])
-		out.h[i*out.size+i] += p.l2
+		out.g[i] += p.l2[i] * (theta[i] - p.prior[i])
+		out.h[i*out.size+i] += p.l2[i]
 	}
 	return out
 }

@@ -20,6 +20,9 @@ var _ Writer = (*csvWriter)(nil)
 
 func newCSV(w io.Writer, o Options) Writer {
 	c := &csvWriter{w: bufio.NewWriterSize(w, bufferBytes), columns: finding.Columns(o.Fields)}
+	if o.Ranked {
+		c.columns = append(c.columns, finding.RankedColumns()...)
+	}
 	for i, col := range c.columns {
 		if i > 0 {
 			c.row = append(c.row, ',')
@@ -32,6 +35,15 @@ func newCSV(w io.Writer, o Options) Writer {
 }
 
 func (c *csvWriter) Write(r *finding.Result) error {
+	for _, one := range finding.Apart(r) {
+		if err := c.write(one); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *csvWriter) write(r *finding.Result) error {
 	c.row = c.row[:0]
 	for i, col := range c.columns {
 		if i > 0 {

@@ -21,10 +21,12 @@ type Writer interface {
 	Close(s finding.Summary) error
 }
 
-// Options are what the writers need to know. Only the table looks at more than Fields.
+// Options are what the writers need to know. Only the table looks at more than Fields and Ranked.
 type Options struct {
 	Fields        []event.Field // that the results are grouped by
+	Ranked        bool          // the results have rows of the rank
 	BucketSeconds int64         // length of a bucket
+	Top           int           // rows of the table, a case as one row; 0: all, each by itself
 
 	Width int  // columns of the terminal; 0: wide, nothing is shortened
 	Color bool // escape sequences for colours
@@ -41,9 +43,9 @@ type Format struct {
 
 // Formats are all forms, the default of a terminal first.
 var Formats = []Format{
-	{Name: "table", Help: "a ranked table for people, one row a group", Traces: true, New: newTable},
+	{Name: "table", Help: "a ranked table for people, one row a group and destination", Traces: true, New: newTable},
 	{Name: "ndjson", Help: "one result document a line, per group and run", New: newNDJSON},
-	{Name: "csv", Help: "one row per group and run, with a header", New: newCSV},
+	{Name: "csv", Help: "one row per group, destination and run, with a header", New: newCSV},
 	{Name: "json", Help: "one array of the result documents", New: newJSON},
 }
 

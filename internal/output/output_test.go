@@ -16,6 +16,7 @@ import (
 	"fresnel/internal/finding"
 	"fresnel/internal/finding/findingtest"
 	"fresnel/internal/human"
+	"fresnel/internal/rank"
 	"fresnel/internal/testkit"
 )
 
@@ -65,12 +66,33 @@ func TestTableGolden(t *testing.T) {
 	untraced := findingtest.FiveMinute()
 	untraced.Trace = nil
 
+	ranked := append(findingtest.Case(), findingtest.Several(), findingtest.Unseen(), findingtest.HostileRow(), findingtest.Untimed())
+	flagged := findingtest.FiveMinute() // by the tests alone
+	flagged.Group.Values = []string{"ws-0500", "flagged.exe"}
+	ranked = append(ranked, flagged)
+	sameAddress := findingtest.Fast()
+	sameAddress.Row = findingtest.Ranked().Row
+	sameAddress.Row.Domain, sameAddress.Row.Address = "", sameAddress.Destinations[0].IP
+	rowsOne, rowsMany := oneRun, many
+	rowsOne.Rows, rowsOne.Timed, rowsOne.Hidden = 1712, 803, 4
+	rowsMany.Rows, rowsMany.Timed = 1712, 803
+
 	for _, c := range []struct {
 		name string
 		o    Options
 		s    finding.Summary
 		rs   []*finding.Result
 	}{
+		{"ranked, 60 columns", Options{Fields: hostProcess, Width: 60, Top: 50}, rowsOne, ranked},
+		{"ranked, 80 columns", Options{Fields: hostProcess, Width: 80, Top: 50}, rowsOne, ranked},
+		{"ranked, 120 columns", Options{Fields: hostProcess, Width: 120, Top: 50}, rowsMany, ranked},
+		{"ranked, 200 columns", Options{Fields: hostProcess, Width: 200, Top: 50}, rowsMany, ranked},
+		{"ranked, piped", Options{Fields: hostProcess, Top: 50}, rowsOne, ranked},
+		{"ranked, top 2", Options{Fields: hostProcess, Width: 120, Top: 2}, rowsOne, ranked},
+		{"ranked, all", Options{Fields: hostProcess, Width: 120}, rowsOne, ranked},
+		{"ranked, 80 columns of ASCII", Options{Fields: hostProcess, Width: 80, Top: 50, ASCII: true}, rowsOne, ranked},
+		{"ranked, colours", Options{Fields: hostProcess, Width: 100, Top: 50, Color: true}, rowsOne, ranked},
+		{"ranked addresses, 80 columns", Options{Fields: addresses, Width: 80, Top: 50}, rowsOne, []*finding.Result{sameAddress}},
 		{"60 columns", Options{Fields: hostProcess, Width: 60}, oneRun, mixed},
 		{"80 columns", Options{Fields: hostProcess, Width: 80}, oneRun, mixed},
 		{"120 columns", Options{Fields: hostProcess, Width: 120}, oneRun, mixed},
@@ -116,6 +138,100 @@ func TestTableFitsEveryWidth(t *testing.T) {
 	}
 }
 
+func TestRankedTableFitsEveryWidth(t *testing.T) {
+	many := oneRun
+	many.Runs, many.Rows = 19, 4000
+	hostile := findingtest.HostileRow()
+	hostile.Row.Assessment.Score = 92
+	rs := append(findingtest.Case(), hostile, findingtest.Several())
+	for width := 40; width < 260; width++ {
+		for _, top := range []int{1, 50} {
+			got := write(t, "table", Options{Fields: hostProcess, Width: width, Top: top}, many, rs...)
+			for line := range strings.SplitSeq(got, "\n") {
+				if w := human.Width(line); w > width {
+					t.Fatalf("%d columns: got a line of %d: %q", width, w, line)
+				}
+			}
+			for _, want := range []string{"RISK", "93", "(+2 in this case: ", " -7.3 "} {
+				if !strings.Contains(got, want) {
+					t.Errorf("%d columns: got no %q in\n%s", width, want, got)
+				}
+			}
+		}
+	}
+}
+
+func TestReasonsOfATable(t *testing.T) {
+	w := func(reasons ...rank.Reason) *finding.Row {
+		return &finding.Row{Assessment: rank.Assessment{Reasons: reasons}}
+	}
+	timer := rank.Reason{Code: "timing", Text: "called 285 times", Points: 20}
+	folder := rank.Reason{Code: "folder", Text: "runs from a temp folder", Points: 12}
+	signer := rank.Reason{Code: "signer", Text: "signed by nobody", Points: 9}
+	known := rank.Reason{Code: "known", Text: "known software: Microsoft Teams", Points: -8}
+	old := rank.Reason{Code: "new_row", Text: "there since the beginning", Points: -2}
+	for _, c := range []struct {
+		name  string
+		row   *finding.Row
+		width int
+		want  string
+	}{
+		{"all of them, for and then against", w(timer, folder, signer, known, old), 0, "+20 called 285 times · +12 runs from a temp folder · +9 signed by nobody · -8 known software: Microsoft Teams · -2 there since the beginning"},
+		{"what stands in the columns goes first", w(timer, folder, signer, known, old), 90, "+12 runs from a temp folder · +9 signed by nobody · -8 known software: Microsoft Teams"},
+		{"one against is shortened for one more in favour", w(timer, folder, signer, known, old), 72, "+12 runs from a temp folder · +9 signed by nobody · -8 known software: …"},
+		{"one of each side", w(timer, folder, signer, known, old), 56, "+12 runs from a temp folder · -8 known software: Micros…"},
+		{"nothing else in favour", w(timer, known), 46, "+20 called 285 times · -8 known software: Mic…"},
+		{"nothing in favour", w(known, old), 40, "-8 known software: Microsoft Teams"},
+		{"nothing against", w(folder, signer), 40, "+12 runs from a temp folder"},
+		{"nothing at all", w(), 40, ""},
+		{"a line of one word", w(folder, known), 10, "+12 … · -…"},
+	} {
+		tb := &table{o: Options{Width: c.width}}
+		if got := tb.reasons(c.row, c.width); got != c.want {
+			t.Errorf("%s:\ngot  %q\nwant %q", c.name, got, c.want)
+		}
+	}
+}
+
+func TestMembersOfACase(t *testing.T) {
+	names := []string{"ws-0001", "ws-0002", "ws-0003"}
+	for _, c := range []struct {
+		width int
+		want  string
+	}{
+		{0, "(+3 in this case: ws-0001, ws-0002, ws-0003)"},
+		{44, "(+3 in this case: ws-0001, ws-0002, ws-0003)"},
+		{43, "(+3 in this case: ws-0001, ws-0002, …)"},
+		{30, "(+3 in this case: ws-0001, …)"},
+		{24, "(+3 in this case: ws-0…)"},
+		{12, "(+3 in thi…)"},
+	} {
+		tb := &table{}
+		if got := tb.list("(+3 in this case: ", names, ")", c.width); got != c.want {
+			t.Errorf("%d columns: got %q, want %q", c.width, got, c.want)
+		}
+	}
+}
+
+func TestDomainsAreShortenedAtTheirBeginning(t *testing.T) {
+	for _, c := range []struct {
+		in    string
+		width int
+		want  string
+	}{
+		{"cdn.example.net", 15, "cdn.example.net"},
+		{"cdn.example.net", 12, "…example.net"},
+		{"日本語.jp", 6, "…語.jp"},
+		{"日本語.jp", 5, "….jp"},
+		{"abc", 1, "c"},
+		{"", 3, ""},
+	} {
+		if got := shortenLeft(c.in, c.width, "…"); got != c.want {
+			t.Errorf("%q in %d: got %q, want %q", c.in, c.width, got, c.want)
+		}
+	}
+}
+
 func TestTableSaysWhyNothingWasFound(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -128,6 +244,8 @@ func TestTableSaysWhyNothingWasFound(t *testing.T) {
 		{"no event with the fields of a group", finding.Summary{EventsRead: 5, EventsKept: 5, WindowSeconds: 21600}, "--group-by"},
 		{"no event in a window", finding.Summary{EventsRead: 5, EventsKept: 5, Runs: 1}, "--end"},
 		{"no beacon", oneRun, "beacon.max_jitter"},
+		{"no timer", finding.Summary{EventsRead: 5, Rows: 1, Runs: 1}, "the timing model or the four tests"},
+		{"no risk that is high enough", finding.Summary{EventsRead: 5, Rows: 1, Hidden: 1, Runs: 1}, "rank.min_score=0"},
 	} {
 		got := strings.Join(strings.Fields(write(t, "table", Options{Fields: hostProcess, Width: 60}, c.s)), " ")
 		if !strings.Contains(got, c.want) {
@@ -173,6 +291,46 @@ func TestCSV(t *testing.T) {
 	}
 }
 
+func TestCSVOfRows(t *testing.T) {
+	got := write(t, "csv", Options{Fields: hostProcess, Ranked: true}, oneRun,
+		findingtest.Several(), findingtest.Unseen(), findingtest.Untimed(), findingtest.HostileRow(), findingtest.FiveMinute())
+	testkit.Golden(t, "testdata/ranked.csv", []byte(got))
+	rows, err := csv.NewReader(strings.NewReader(got)).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(rows) != 7 || len(rows[0]) != len(finding.Columns(hostProcess))+len(finding.RankedColumns()) {
+		t.Fatalf("got %d rows of %d cells", len(rows), len(rows[0]))
+	}
+	for _, row := range rows[1:] {
+		for _, cell := range row {
+			if cell != "" && strings.ContainsRune("=+@\t\r", rune(cell[0])) {
+				t.Errorf("got a formula %q", cell)
+			}
+		}
+	}
+	for name, want := range map[string][]string{
+		"event.risk_score":           {"93.40109905087813", "31.5", "55.5", "0.0", "93.40109905087813", ""},
+		"fresnel.destination.ip":     {"203.0.113.9", "2001:db8::5", "203.0.113.9", "", "203.0.113.9", ""},
+		"fresnel.destination.scope":  {"destination", "rare destinations", "destination", "destination", "destination", ""},
+		"fresnel.timing.kind":        {"sleep", "growing", "sleep", "", "sleep", ""},
+		"fresnel.timing.callbacks":   {"285", "25", "285", "3", "285", ""},
+		"fresnel.destination.domain": {"cdn-sync.example.net", "", "cdn-sync.example.net", "", "'" + findingtest.HostileRow().Row.Domain, ""},
+	} {
+		i := slices.Index(rows[0], name)
+		var cells []string
+		for _, row := range rows[1:] {
+			cells = append(cells, row[i])
+		}
+		for j := range want {
+			want[j] = strings.ReplaceAll(want[j], "\r\n", "\n") // as a reader of CSV does
+		}
+		if !slices.Equal(cells, want) {
+			t.Errorf("%s: got %q, want %q", name, cells, want)
+		}
+	}
+}
+
 func TestCSVCellsAreNoFormulas(t *testing.T) {
 	for _, c := range []struct{ value, want string }{
 		{"=1+1", "'=1+1"},
@@ -203,7 +361,7 @@ func TestCSVCellsAreNoFormulas(t *testing.T) {
 }
 
 func TestJSONAndNDJSON(t *testing.T) {
-	rs := []*finding.Result{findingtest.FiveMinute(), findingtest.Hostile(), findingtest.Few()}
+	rs := []*finding.Result{findingtest.FiveMinute(), findingtest.Hostile(), findingtest.Few(), findingtest.Several(), findingtest.HostileRow()}
 	for n := range len(rs) + 1 {
 		lines := write(t, "ndjson", Options{}, oneRun, rs[:n]...)
 		want := ""

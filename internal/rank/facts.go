@@ -16,7 +16,7 @@ import (
 // fleet is all hosts of the data.
 type Facts struct {
 	// When it calls.
-	Kind          string  // of the timing model: "sleep", "clock", "mixture", "growing"; empty when it found no timer
+	Kind          string  // of the timing model: "sleep", "clock", "mixture", "growing"; empty when nothing looks like a timer. QValue tells whether that is more than chance
 	QValue        float64 // p-value of the timing model, corrected over all rows looked at; 1 when it found nothing
 	PeriodSeconds float64 // 0 when no timer was found
 	Jitter        float64 // share of the period, 0 to 1
@@ -26,7 +26,7 @@ type Facts struct {
 	ActiveHours   int     // hours of the day (UTC) with callbacks, 0 to 24
 	Regimes       int     // stretches of steady timing that pauses or changes of period divide
 	FailedShare   float64 // share of the attempts that were not answered
-	Reference     int     // best beaconing_score of the group among all runs, 0 to 3
+	Siblings      int     // other destinations that the same process of the host, or the host where no process is known, calls on a timer of about the same period
 
 	// What it sends. Spreads are (90th - 10th percentile) / median over the callbacks.
 	HasBytes               bool

@@ -243,18 +243,28 @@ var pieces = []Piece{
 		},
 	},
 	{
-		Name: "reference", Doc: "The reference's beaconing score of the group.",
+		Name: "siblings", Doc: "Other destinations that the same process of the host, or the host where no process is known, calls on a timer of about the same period: the servers of one implant, or of one program.", Free: true,
 		Levels: []Level{
-			{"score_0", Plain, "0"},
-			{"score_1", For, "1"},
-			{"score_2", For, "2"},
-			{"score_3", For, "3"},
+			{"alone", Plain, "none"},
+			{"one", For, "one"},
+			{"few", For, "2 to 5"},
+			{"many", For, "6 or more"},
 		},
-		level: func(v view) uint8 { return uint8(1 + min(max(v.f.Reference, 0), 3)) },
-		say: func(b []byte, v view, _ uint8) []byte {
-			b = append(b, "the reference statistics score it "...)
-			b = count(b, v.f.Reference)
-			return append(b, " of 3"...)
+		level: func(v view) uint8 {
+			if !v.timed {
+				return 0
+			}
+			return steps(float64(v.f.Siblings), 1, 2, 6)
+		},
+		say: func(b []byte, v view, level uint8) []byte {
+			if level == 1 {
+				return append(b, "no other destination on the same timer"...)
+			}
+			b = count(b, v.f.Siblings)
+			if v.f.Siblings == 1 {
+				return append(b, " other destination on the same timer"...)
+			}
+			return append(b, " other destinations on the same timer"...)
 		},
 	},
 

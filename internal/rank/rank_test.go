@@ -436,7 +436,7 @@ func FuzzAssess(f *testing.F) {
 		facts.ProcessName, facts.ProcessExecutable, facts.Domain, facts.SignatureSubject, facts.ParentName = process, path, domain, process, process
 		facts.PeriodSeconds, facts.SpanSeconds, facts.RowFirst, facts.DataSeconds = seconds, seconds, seconds/2, seconds*2
 		facts.QValue, facts.Jitter, facts.FailedShare, facts.SourceBytesSpread, facts.SourceBytes = share, share, share, share, seconds
-		facts.Callbacks, facts.Missed, facts.ActiveHours, facts.Regimes, facts.Reference = n, n, n, n, n
+		facts.Callbacks, facts.Missed, facts.ActiveHours, facts.Regimes, facts.Siblings = n, n, n, n, n
 		facts.HostsOfDestination, facts.HostsOfProcess, facts.ProcessLoneTimers, facts.Hosts = few, many, n, many
 		a := m.Assess(&facts)
 		if !(a.Score >= 0 && a.Score <= 100) {

@@ -11,8 +11,10 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"math"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -21,6 +23,7 @@ import (
 	"fresnel/internal/explain"
 	"fresnel/internal/finding"
 	"fresnel/internal/human"
+	"fresnel/internal/rank"
 	"fresnel/internal/report/plot"
 )
 
@@ -40,8 +43,11 @@ type Page struct {
 	Settings [][2]string // names and values of what else was set, as the filter
 	Summary  finding.Summary
 
-	// Findings are the groups in their order, best first. Those with a Trace have pictures.
+	// Findings are the rows in their order, best first. Those with a Trace have pictures. The
+	// page folds cases.
 	Findings []*finding.Ranked
+	// Top is how many of them are listed; 0 is as many as a page bears.
+	Top int
 	// Detailed is how many of them have a section of their own; 0 is DefaultDetailed.
 	Detailed int
 }
@@ -64,10 +70,13 @@ type pageView struct {
 	Product, Version, Command string
 	Title                     string
 	Facts                     []fact
+	Ranked                    bool     // there are rows of the timing model and the rank
 	Columns                   []string // of the groups
+	Span                      int      // columns of the list behind the first
 	Runs                      bool     // there were several
 	Destinations              bool     // a group does not tell its destination by itself
 	Rows                      []row
+	Nothing                   string
 	More                      string // groups that are not listed; empty for none
 	Findings                  []section
 	NotDetailed               int // listed groups without a section
@@ -92,6 +101,20 @@ type row struct {
 	Tests        [4]finding.Test
 	Runs         string
 	Spark        template.HTML
+
+	// Of the timing model and the rank; Risk is empty without them.
+	Risk, Level string
+	Destination string
+	Jitter      string
+	Pro, Contra []reason // the first ones
+	Case        string   // who else is in the case; empty for nobody
+}
+
+// A reason is a fact and its points, for and against.
+type reason struct {
+	Points, Text string
+	Contra       bool
+	Width, X     string // of its bar, in percent
 }
 
 type section struct {
@@ -104,6 +127,18 @@ type section struct {
 	Numbers  [][2]string
 	Pictures []template.HTML
 	Note     string // about the pictures
+
+	Timer        string
+	Where        string
+	Missed       string // empty without a timer
+	Failed       string
+	Hours        string
+	Stretches    []string
+	Reasons      []reason
+	CaseID       string
+	CaseColumns  []string
+	CaseRows     []row
+	NotOfTheCase int // rows of the case that are not here
 }
 
 func view(page Page) pageView {
@@ -119,19 +154,35 @@ func view(page Page) pageView {
 		v.Settings = append(v.Settings, [2]string{human.Safe(set[0]), human.Safe(set[1])})
 	}
 
+	all := page.Findings
+	v.Ranked = s.Rows > 0 || slices.ContainsFunc(all, func(g *finding.Ranked) bool { return g.Result.Row != nil })
 	found := 0
-	for _, g := range page.Findings {
-		if g.Result.Stats.IsBeaconing {
+	for _, g := range all {
+		if g.Result.Found() {
 			found++
 		}
 	}
-	v.Title = human.Plural(int64(found), "beaconing group")
+	noun := "beaconing group"
+	if v.Ranked {
+		noun = "finding"
+	}
+	v.Title = human.Plural(int64(found), noun)
 	if found == 0 {
-		v.Title = "No beaconing group"
+		v.Title = "No " + noun
+	}
+	page.Findings = finding.Fold(all)
+	if folded := len(page.Findings); folded < len(all) {
+		v.Facts = append(v.Facts, fact{human.Count(int64(folded)), "when rows of a case are one"})
+	}
+	if v.Ranked {
+		v.Facts = append(v.Facts, counted(s.Rows, "row", " of a group and a destination"), fact{human.Count(s.Timed), "timed"})
+		if s.Hidden > 0 {
+			v.Facts = append(v.Facts, fact{human.Count(s.Hidden), "hidden below rank.min_score"})
+		}
 	}
 	v.Facts = append(v.Facts, counted(s.Groups, "group", ""))
 	if s.Runs > 1 {
-		v.Facts = append(v.Facts, counted(s.Findings, "finding", ""))
+		v.Facts = append(v.Facts, counted(s.Findings, "finding", v.ofRuns()))
 	}
 	v.Facts = append(v.Facts,
 		counted(int64(s.Runs), "run", " over "+human.Seconds(page.Params.WindowSeconds())),
@@ -142,25 +193,46 @@ func view(page Page) pageView {
 	if s.LastNanos != 0 {
 		v.Facts = append(v.Facts, fact{human.Time(s.FirstNanos), "first event, UTC"}, fact{human.Time(s.LastNanos), "last event, UTC"})
 	}
+	v.Nothing = "No group calls out on a timer that the four tests can see."
+	if v.Ranked {
+		v.Nothing = "No group calls out on a timer that the timing model or the four tests can see."
+	}
 
 	v.Columns = finding.GroupLabels(page.Findings)
 	v.Destinations = slices.ContainsFunc(page.Findings, func(g *finding.Ranked) bool {
 		return !slices.Contains(g.Result.Group.Fields, event.DestinationIP)
 	})
+	v.Span = 9 + len(v.Columns)
+	most := listed
+	if page.Top > 0 {
+		most = min(most, page.Top)
+	}
 	for i, g := range page.Findings {
-		if i == listed {
-			v.More = human.Plural(int64(len(page.Findings)-listed), "more group")
+		if i == most {
+			what := "more group"
+			if v.Ranked {
+				what = "more row"
+			}
+			v.More = human.Plural(int64(len(page.Findings)-most), what)
 			break
 		}
 		r := rowOf(i+1, g, page)
 		if i < page.Detailed {
 			r.Anchor = fmt.Sprintf("finding-%d", i+1)
-			v.Findings = append(v.Findings, sectionOf(r, g, page.Params))
+			v.Findings = append(v.Findings, sectionOf(r, g, page))
 		}
 		v.Rows = append(v.Rows, r)
 	}
 	v.NotDetailed = len(v.Rows) - len(v.Findings)
 	return v
+}
+
+// ofRuns says what the findings of several runs are beside those of the title.
+func (v *pageView) ofRuns() string {
+	if v.Ranked {
+		return " over all runs"
+	}
+	return ""
 }
 
 // counted is the fact of n things and what is said of them.
@@ -191,7 +263,16 @@ func rowOf(rank int, g *finding.Ranked, page Page) row {
 	for _, value := range r.Group.Values {
 		v.Values = append(v.Values, human.Safe(value))
 	}
-	if seconds, atMost := finding.PeriodSeconds(s, int64(page.Params.TimeBucketLength)); seconds > 0 {
+	if w := r.Row; w != nil {
+		v.rank(g)
+		if w.Found {
+			v.Period = finding.Every(w.Timing.Period)
+		}
+	}
+	if v.Destination == "" {
+		v.Destination, v.Jitter = v.Destinations, "–"
+	}
+	if seconds, atMost := finding.PeriodSeconds(s, int64(page.Params.TimeBucketLength)); seconds > 0 && v.Period == "–" {
 		v.Period = human.Seconds(seconds)
 		if atMost {
 			v.Period = "≤ " + v.Period
@@ -209,11 +290,91 @@ func rowOf(rank int, g *finding.Ranked, page Page) row {
 	return v
 }
 
-func sectionOf(v row, g *finding.Ranked, p beacon.Params) section {
-	r := g.Result
+// How many reasons the list shows of each side.
+const (
+	listedFor     = 4
+	listedAgainst = 2
+)
+
+// rank fills in what the timing model and the rank say.
+func (v *row) rank(g *finding.Ranked) {
+	w := g.Result.Row
+	v.Risk = finding.Risk(w.Assessment.Score)
+	v.Level = [...]string{finding.LowRisk: "low", finding.SomeRisk: "some", finding.MediumRisk: "medium", finding.HighRisk: "high"}[finding.RiskLevel(w.Assessment.Score)]
+	v.Destination, v.Jitter = w.Place(), "–"
+	v.Callbacks = human.Count(int64(w.Timing.Callbacks))
+	v.First, v.Last = human.Time(w.FirstNanos), human.Time(w.LastNanos)
+	v.FirstShort, v.LastShort = human.ShortTime(w.FirstNanos), human.ShortTime(w.LastNanos)
+	if w.Found {
+		v.Jitter = finding.Jitter(w.Timing.Jitter, "±")
+	}
+	if !g.Result.Stats.IsBeaconing {
+		v.Runs = "–" // the timing model looks once, at the end of the data
+	}
+	pro, contra := w.For()
+	v.Pro, v.Contra = reasons(pro[:min(listedFor, len(pro))]), reasons(contra[:min(listedAgainst, len(contra))])
+	const namedInList = 8
+	if names := g.Members(); len(names) > 0 {
+		rest := ""
+		if len(names) > namedInList {
+			names, rest = names[:namedInList], ", …"
+		}
+		v.Case = fmt.Sprintf("+%d in this case: %s%s", len(g.Case), strings.Join(names, ", "), rest)
+	}
+}
+
+// reasons returns reasons as they are shown, with bars whose length is relative to the
+// largest.
+func reasons(rs []rank.Reason) (shown []reason) {
+	most := 0.0
+	for _, r := range rs {
+		most = max(most, math.Abs(r.Points))
+	}
+	for _, r := range rs {
+		width := 0.0
+		if most > 0 {
+			width = 50 * math.Abs(r.Points) / most
+		}
+		x := 50.0
+		if r.Points < 0 {
+			x -= width
+		}
+		shown = append(shown, reason{
+			Points: finding.Points(r.Points), Text: human.Safe(r.Text), Contra: r.Points < 0,
+			Width: strconv.FormatFloat(width, 'f', 1, 64), X: strconv.FormatFloat(x, 'f', 1, 64),
+		})
+	}
+	return shown
+}
+
+// rank fills in what the timing model and the rank say in detail.
+func (sec *section) rank(g *finding.Ranked, page Page) {
+	w := g.Result.Row
+	sec.Timer, sec.Where = explain.Timer(w, "±"), explain.Where(w)
+	if w.Found {
+		sec.Missed, sec.Failed = human.Count(int64(w.Timing.Missed)), human.Count(int64(w.Timing.Failed))
+	}
+	sec.Hours, sec.Stretches = explain.Hours(w), explain.Regimes(w)
+	pro, contra := w.For()
+	sec.Reasons = reasons(slices.Concat(pro, contra))
+	if len(g.Case) == 0 {
+		return
+	}
+	sec.CaseID, sec.NotOfTheCase = w.Case, max(0, w.CaseRows-1-len(g.Case))
+	sec.CaseColumns = finding.GroupLabels(g.Case)
+	for i, m := range g.Case {
+		sec.CaseRows = append(sec.CaseRows, rowOf(i+1, m, page))
+	}
+}
+
+func sectionOf(v row, g *finding.Ranked, page Page) section {
+	r, p := g.Result, page.Params
 	sec := section{row: v, Interval: human.Seconds(int64(r.Stats.Interval) * int64(p.TimeBucketLength)), Numbers: explain.Numbers(r)}
 	for _, f := range r.Group.Fields {
 		sec.Labels = append(sec.Labels, finding.Label(f))
+	}
+	if r.Row != nil {
+		sec.rank(g, page)
 	}
 	lines := explain.Sentences(r, p)
 	for _, l := range lines {
@@ -239,17 +400,51 @@ func sectionOf(v row, g *finding.Ranked, p beacon.Params) section {
 	}
 	end := r.RunEnd * 1e9
 	sec.Who = append(sec.Who, [2]string{"window", fmt.Sprintf("%s to %s UTC", human.Time(end-p.WindowSeconds()*1e9), human.Time(end))})
-	if r.Trace == nil {
+	if w := r.Row; w != nil && w.Found {
+		sec.Pictures = append(sec.Pictures, template.HTML(stretches(r, p, v.Anchor))) // #nosec G203 -- package plot escapes all texts
+	}
+	switch {
+	case r.Trace == nil && r.Stats.NonEmptyBuckets == 0:
+		sec.Note = "No other pictures: the group has no event in the window of the run. The timing model sees further back."
+		return sec
+	case r.Trace == nil:
 		sec.Note = "No pictures: the vectors of this group were not kept."
 		return sec
 	}
 	for _, svg := range Pictures(r, p, v.Anchor) {
 		sec.Pictures = append(sec.Pictures, template.HTML(svg)) // #nosec G203 -- package plot escapes all texts
 	}
+	if r.Row != nil {
+		sec.Note = "But for the first, the pictures tell of all that the group called in the window of the run."
+	}
 	if n := r.Trace.TimesDropped; n > 0 && len(r.Trace.TimesNanos) > 0 {
-		sec.Note = "Left out of the timeline and of the gaps: " + human.Plural(n, "callback") + " of crowded buckets."
+		sec.Note = strings.TrimPrefix(sec.Note+" Left out of the timeline and of the gaps: "+human.Plural(n, "callback")+" of crowded buckets.", " ")
 	}
 	return sec
+}
+
+// captions returns the captions of the pictures of a result, whose ids begin with id.
+func captions(r *finding.Result, id string) func(kind, heading, note, alt string) plot.Caption {
+	var names []string
+	for _, v := range r.Group.Values {
+		names = append(names, human.Safe(v))
+	}
+	group := strings.Join(names, ", ")
+	return func(kind, heading, note, alt string) plot.Caption {
+		return plot.Caption{ID: id + "-" + kind, Heading: heading + " · " + human.Shorten(group, 44, "…"), Note: note, Alt: heading + " of " + group + ": " + note + ". " + alt}
+	}
+}
+
+// stretches draws when the timer of a result's row ran.
+func stretches(r *finding.Result, p beacon.Params, id string) []byte {
+	w := r.Row
+	note := fmt.Sprintf("every %s %s, %s to %s", finding.Every(w.Timing.Period), finding.Jitter(w.Timing.Jitter, "±"), human.Plural(int64(w.Timing.Callbacks), "callback"), human.Shorten(w.Place(), 40, "…"))
+	var all []plot.Stretch
+	for _, g := range w.Timing.Regimes {
+		all = append(all, plot.Stretch{FirstNanos: g.FirstMillis * 1e6, LastNanos: g.LastMillis * 1e6, PeriodSeconds: g.PeriodSeconds})
+	}
+	window := plot.Window{EndNanos: (r.RunEnd + 1) * 1e9, BucketSeconds: int64(p.TimeBucketLength), Buckets: p.NumberBucketsInRange}
+	return plot.Stretches(captions(r, id)("stretches", "Period", note, "A line for each stretch of calls at one period."), all, window)
 }
 
 // Pictures draws the pictures of a result, whose Trace is not nil, as SVG: the timeline of
@@ -258,14 +453,7 @@ func sectionOf(v row, g *finding.Ranked, p beacon.Params) section {
 func Pictures(r *finding.Result, p beacon.Params, id string) [][]byte {
 	t, s := r.Trace, &r.Stats
 	w := plot.Window{EndNanos: (r.RunEnd + 1) * 1e9, BucketSeconds: t.BucketSeconds, Buckets: len(t.Counts)}
-	var names []string
-	for _, v := range r.Group.Values {
-		names = append(names, human.Safe(v))
-	}
-	group := strings.Join(names, ", ")
-	caption := func(kind, heading, note, alt string) plot.Caption {
-		return plot.Caption{ID: id + "-" + kind, Heading: heading + " · " + human.Shorten(group, 44, "…"), Note: note, Alt: heading + " of " + group + ": " + note + ". " + alt}
-	}
+	caption := captions(r, id)
 	bucket := human.Seconds(t.BucketSeconds)
 
 	seconds, atMost := finding.PeriodSeconds(s, t.BucketSeconds)
@@ -279,7 +467,9 @@ func Pictures(r *finding.Result, p beacon.Params, id string) [][]byte {
 	}
 	var marked time.Duration
 	name := ""
-	if seconds > 0 && !atMost {
+	if w := r.Row; w != nil && w.Found {
+		marked, name = time.Duration(w.Timing.Period*float64(time.Second)), "period "+finding.Every(w.Timing.Period)
+	} else if seconds > 0 && !atMost {
 		marked, name = time.Duration(seconds)*time.Second, "period "+human.Seconds(seconds)
 	}
 	histogram := plot.Histogram(caption("gaps", "Gaps", note, "A beacon has one narrow peak at its period."),

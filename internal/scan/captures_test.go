@@ -2,8 +2,8 @@ package scan
 
 import "fresnel/internal/event"
 
-// captures are the scans of docs/accuracy.md, in its order, with what they must find and
-// what they must miss.
+// captures are the scans of testdata/known-beacons.md, in its order, with what they must find
+// and what they must miss.
 var captures = []capture{
 	{folder: "rita-http-proxy-beacon", filter: filterOff, settings: days, events: 463, name: "conn", label: func(l *label) bool { return l.View == "conn" }, beacons: map[string][]verdict{
 		"10.136.0.18 10.136.0.16": {byBytes, byBytes, byBytes},

@@ -156,6 +156,10 @@ func (d *detection) rank(results []*finding.Result, byKey map[string]*finding.Re
 				first.Row = l.row(g)
 				continue
 			}
+			if d.o.All && i > 0 { // one result for each group and run
+				first.Others = append(first.Others, l.row(g))
+				continue
+			}
 			r := &finding.Result{RunEnd: end, Group: d.keys.group(g.GroupKey), FirstNanos: g.FirstNanos, LastNanos: g.LastNanos}
 			if first != nil {
 				c := *first

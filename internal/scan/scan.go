@@ -54,7 +54,7 @@ type Options struct {
 type Rank struct {
 	Filter   *filter.Filter // which events are looked at
 	Lookback int64          // seconds before the end of a look that it sees
-	MaxFalse float64        // rate of false discoveries, 0 to 1
+	MaxFalse float64        // rate of false discoveries, up to timing.MaxPValue
 	MinScore float64        // findings of the timing model below it are left out
 	Model    *rank.Model
 }

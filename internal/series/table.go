@@ -36,7 +36,8 @@ type Table struct {
 	wide   arena[point] // points that are too large for a pointChunk
 	cells  arena[cell]
 	ips    arena[ipChunk]
-	times  arena[timeChunk]
+	times  arena[callbacks]
+	chunks arena[timeChunk]
 	keys   byteArena
 
 	ip6   [][16]byte // IPv6 addresses by their number in ipEntry
@@ -69,16 +70,14 @@ type slot struct {
 }
 
 // A group has its last point and its newest cell inline, since most events belong to those of
-// the event before them.
+// the event before them. It is two lines of the processor's cache.
 type group struct {
 	open     point
 	key      key
-	cell     cell   // the one with the highest number
 	first    uint32 // chunk with the oldest points
+	cell     cell   // the one with the highest number
 	newest   uint32 // chunk with the newest points
-	inChunk  uint32 // points in the newest chunk
-	total    uint32 // points in all chunks
-	last     uint32 // bucket of the last point in them
+	total    uint32 // points in all chunks, of which all but the newest are full
 	limit    uint32 // of total, where a disordered group is settled
 	disorder bool   // points are not ascending, or a bucket has several
 	far      bool   // its cells but the one with the highest number are in Table.far, their list is in disorder
@@ -88,7 +87,7 @@ type group struct {
 // memory, otherwise the span where it lies.
 type key struct {
 	length uint32
-	bytes  [24]byte // the key, or the slab and place of the span
+	bytes  [16]byte // the key, or the slab and place of the span
 }
 
 // A point is the sums of one bucket. A bucket with more than 2^32-1 events has several.
@@ -147,9 +146,7 @@ type cell struct {
 	entries        uint32 // addresses in the summary
 	first          [2]ipEntry
 	more           uint32 // chunk with the last addresses
-	times          uint32 // chunk with the last callback times
-	kept           uint32 // callback times kept
-	lost           uint32 // callback times not kept
+	times          uint32 // callbacks; 0 when none were kept
 }
 
 // An ipEntry counts one address of a summary: an IPv4 address as it is, or the number of an
@@ -167,6 +164,13 @@ const (
 type ipChunk struct {
 	entries [4]ipEntry
 	next    uint32
+}
+
+// Callbacks are the callback times of a cell.
+type callbacks struct {
+	chunk uint32 // with the last times
+	kept  uint32
+	lost  uint32 // how many were not kept
 }
 
 const chunkTimes = 15
@@ -195,7 +199,7 @@ func (t *Table) Dropped() int64 { return t.dropped }
 
 // Bytes returns about how much memory the table takes.
 func (t *Table) Bytes() int64 {
-	return int64(len(t.slots))*8 + t.groups.bytes() + t.points.bytes() + t.wide.bytes() + t.cells.bytes() + t.ips.bytes() + t.times.bytes() +
+	return int64(len(t.slots))*8 + t.groups.bytes() + t.points.bytes() + t.wide.bytes() + t.cells.bytes() + t.ips.bytes() + t.times.bytes() + t.chunks.bytes() +
 		t.keys.size + int64(len(t.ip6))*64 + int64(len(t.far))*farCellBytes
 }
 
@@ -244,7 +248,7 @@ func (t *Table) find(b *Batch) {
 	for _, id := range t.found {
 		if id != 0 {
 			g := t.groups.at(id)
-			touched += g.open.bucket + g.cell.entries + g.total // a field in each line of the cache
+			touched += g.open.bucket + g.total // a field in each line of the cache
 		}
 	}
 	for i, id := range t.found {
@@ -356,7 +360,7 @@ func (t *Table) add(g *group, r *record, ip6 []byte, full bool) bool {
 			g.cell = cell{number: t.cell(bucket), oldest: math.MaxInt64}
 		} else {
 			t.flush(g)
-			g.disorder = g.disorder || bucket <= g.last
+			g.disorder = g.disorder || bucket <= g.open.bucket
 		}
 		g.open = point{bucket: bucket}
 	}
@@ -398,21 +402,21 @@ func (t *Table) cell(bucket uint32) uint32 {
 	return uint32(t.perCell.of(uint64(bucket) + uint64(g.CellBuckets) - 1))
 }
 
-// flush moves the open point of g into its chunks. The caller sets the next one.
+// flush moves the open point of g into its chunks. The caller sets the next one; until then
+// g.open is the last point in the chunks.
 func (t *Table) flush(g *group) {
-	if g.newest == 0 || g.inChunk == chunkPoints {
+	i := g.total % chunkPoints
+	if i == 0 {
 		id := t.points.add()
 		if g.newest == 0 {
 			g.first = id
 		} else {
 			t.points.at(g.newest).next = id
 		}
-		g.newest, g.inChunk = id, 0
+		g.newest = id
 	}
 	chunk := t.points.at(g.newest)
-	chunk.buckets[g.inChunk], chunk.sums[g.inChunk] = g.open.bucket, t.pack(&g.open)
-	g.last = g.open.bucket
-	g.inChunk++
+	chunk.buckets[i], chunk.sums[i] = g.open.bucket, t.pack(&g.open)
 	g.total++
 	if g.total >= g.limit && g.disorder {
 		t.settle(g)
@@ -431,7 +435,7 @@ func (t *Table) settle(g *group) {
 		chunk := t.points.at(id)
 		n := uint32(chunkPoints)
 		if id == g.newest {
-			n = g.inChunk
+			n = (g.total-1)%chunkPoints + 1
 		}
 		for i := range n {
 			t.sorted = append(t.sorted, t.unpack(chunk, i))
@@ -454,7 +458,7 @@ func (t *Table) settle(g *group) {
 			merged = append(merged, p)
 		}
 	}
-	g.first, g.newest, g.inChunk, g.total, g.disorder = 0, 0, 0, 0, false
+	g.first, g.newest, g.total, g.disorder = 0, 0, 0, false
 	for _, g.open = range merged {
 		t.flush(g)
 	}
@@ -614,18 +618,22 @@ func (e *ipEntry) inc() {
 }
 
 func (t *Table) keepTime(c *cell, nanos int64) {
-	if int(c.kept) == t.cfg.CellTimes {
-		c.lost++
+	if c.times == 0 {
+		c.times = t.times.add()
+	}
+	k := t.times.at(c.times)
+	if int(k.kept) == t.cfg.CellTimes {
+		k.lost++
 		return
 	}
-	i := c.kept % chunkTimes
+	i := k.kept % chunkTimes
 	if i == 0 {
-		id := t.times.add()
-		t.times.at(id).next = c.times
-		c.times = id
+		id := t.chunks.add()
+		t.chunks.at(id).next = k.chunk
+		k.chunk = id
 	}
-	t.times.at(c.times).times[i] = nanos
-	c.kept++
+	t.chunks.at(k.chunk).times[i] = nanos
+	k.kept++
 }
 
 // Seal ends the gathering. After it a table can be viewed.

@@ -23,8 +23,6 @@ type View struct {
 	last   int64 // stored buckets of its window: first < bucket <= last
 	first  int64
 	window Window
-	source []int64 // sums
-	dest   []int64
 	filled []int32 // memory for Series.Filled, which is written from the end
 }
 
@@ -59,8 +57,6 @@ func (t *Table) View(n int, length int64) *View {
 		cursors: make([]cursor, t.groups.used+1),
 		cells:   make([]uint32, t.groups.used+1),
 		asleep:  make(wakeList, 0, t.groups.used),
-		source:  make([]int64, n),
-		dest:    make([]int64, n),
 		filled:  make([]int32, n),
 	}
 	v.window.Series = Series{Counts: make([]int64, n), SourceBytes: make([]float64, n), DestinationBytes: make([]float64, n)}
@@ -161,6 +157,8 @@ func (v *View) fill(id uint32) {
 	w.id, w.group = id, v.t.groups.at(id)
 	w.Events = 0
 	free := len(v.filled)
+	bucket := -1 // of these sums
+	var count, source, dest int64
 	for c := v.cursors[id]; c.left > 0; v.advance(&c) {
 		p := v.t.unpack(v.t.points.at(c.chunk), c.index)
 		if int64(p.bucket) > v.last {
@@ -170,20 +168,18 @@ func (v *View) fill(id uint32) {
 		if v.ratio != 1 {
 			b /= int(v.ratio)
 		}
-		if w.Counts[b] == 0 { // points ascend, so buckets descend
+		if b != bucket { // points ascend, so buckets descend
 			free--
 			v.filled[free] = int32(b)
+			bucket, count, source, dest = b, 0, 0, 0
 		}
-		w.Counts[b] += int64(p.count)
-		v.source[b] += p.source
-		v.dest[b] += p.dest
+		count += int64(p.count)
+		source += p.source
+		dest += p.dest
 		w.Events += int64(p.count)
+		w.Counts[b], w.SourceBytes[b], w.DestinationBytes[b] = count, float64(source)/float64(count), float64(dest)/float64(count)
 	}
 	w.Filled = v.filled[free:]
-	for _, b := range w.Filled {
-		w.SourceBytes[b] = float64(v.source[b]) / float64(w.Counts[b])
-		w.DestinationBytes[b] = float64(v.dest[b]) / float64(w.Counts[b])
-	}
 	w.NonEmptyBuckets = len(w.Filled)
 	w.Interval = int(w.Filled[len(w.Filled)-1]-w.Filled[0]) + 1
 }
@@ -192,7 +188,6 @@ func (v *View) clear() {
 	w := &v.window
 	for _, b := range w.Filled {
 		w.Counts[b], w.SourceBytes[b], w.DestinationBytes[b] = 0, 0, 0
-		v.source[b], v.dest[b] = 0, 0
 	}
 }
 
@@ -300,10 +295,14 @@ func (t *Table) addr(key uint64) netip.Addr {
 func (w *Window) CallbackTimes() (nanos []int64, lost int64) {
 	t := w.view.t
 	w.cells(func(c *cell) {
-		lost += int64(c.lost)
-		left := c.kept
-		for id := c.times; left > 0; {
-			chunk := t.times.at(id)
+		if c.times == 0 {
+			return
+		}
+		k := t.times.at(c.times)
+		lost += int64(k.lost)
+		left := k.kept
+		for id := k.chunk; left > 0; {
+			chunk := t.chunks.at(id)
 			n := (left-1)%chunkTimes + 1
 			nanos = append(nanos, chunk.times[:n]...)
 			left -= n

@@ -90,12 +90,9 @@ type proc struct {
 	image image
 	event event.Event // what its events have in common
 	seed  uint64
-	ids   []identity // by boot
-}
-
-type identity struct {
-	pid    int64
-	entity string
+	host  *host
+	ja3   string
+	boot  int32 // that event tells of; -1 before the first
 }
 
 // A dest is a server: an address, a port and the name that it is called by.
@@ -110,18 +107,22 @@ type dest struct {
 // A record is one event before it is written out.
 type record struct {
 	at       float64
-	caller   int32
+	proc     *proc
 	dest     int32
 	sent     uint32
 	received uint32
 	millis   uint32
 	boot     int32
-	proc     uint16
 	port     uint16
 	flags    uint8
 }
 
-const failed = 1 // flag: no answer
+// Flags of a record.
+const (
+	failed  = 1 << iota // no answer
+	named               // the sensor knows the name of the destination
+	travels             // the host's address depends on the time
+)
 
 // A world is a scenario with all that was drawn.
 type world struct {
@@ -140,7 +141,6 @@ type world struct {
 	callers []*caller
 	next    []float64 // when each caller is due
 
-	self  int32 // the caller that is being filled
 	until float64
 	buf   []record // of this slice of time
 	late  []record // of later ones
@@ -243,7 +243,7 @@ func (w *world) run(h *host, im image, role string) *proc {
 		return p
 	}
 	s := w.sc.Sensor
-	p := &proc{image: im, seed: stream(h.seed, "process", key).Uint64()}
+	p := &proc{image: im, host: h, boot: -1, seed: stream(h.seed, "process", key).Uint64()}
 	e := &p.event
 	e.SourceIP = h.addr
 	if s.View == ViewHosts {
@@ -258,10 +258,7 @@ func (w *world) run(h *host, im image, role string) *proc {
 			w.identify(h, im, e)
 		}
 	}
-	if s.TLS {
-		e.TLSClientJA3 = fileHash("ja3", cmp.Or(im.ja3, "schannel"), "")[:32]
-		e.UserAgent = im.agent
-	}
+	p.ja3 = fileHash("ja3", cmp.Or(im.ja3, "schannel"))[:32]
 	e.EventCategory, e.EventAction = "network", "disconnect_received"
 	h.procs[key] = p
 	h.order = append(h.order, p)
@@ -305,17 +302,16 @@ func fileHash(parts ...string) string {
 	return hexcode.EncodeToString(sum[:])
 }
 
-// identity returns the pid and the entity id of p after a number of starts of its host.
-func (p *proc) identity(boot int) identity {
-	for len(p.ids) <= boot {
-		x := mix(p.seed + uint64(len(p.ids))*0x9e3779b97f4a7c15)
-		var b [24]byte
-		binary.LittleEndian.PutUint64(b[:], x)
-		binary.LittleEndian.PutUint64(b[8:], mix(x+1))
-		binary.LittleEndian.PutUint64(b[16:], mix(x+2))
-		p.ids = append(p.ids, identity{pid: 4 * int64(200+x>>40%8000), entity: base64.StdEncoding.EncodeToString(b[:])})
-	}
-	return p.ids[boot]
+// start gives p the pid and the entity id that it has after a number of starts of its host.
+func (p *proc) start(boot int32) {
+	p.boot = boot
+	x := mix(p.seed + uint64(boot)*0x9e3779b97f4a7c15)
+	var b [24]byte
+	binary.LittleEndian.PutUint64(b[:], x)
+	binary.LittleEndian.PutUint64(b[8:], mix(x+1))
+	binary.LittleEndian.PutUint64(b[16:], mix(x+2))
+	p.event.ProcessPID = 4 * int64(200+x>>40%8000)
+	p.event.ProcessEntityID = base64.StdEncoding.EncodeToString(b[:])
 }
 
 // add puts a caller into the world.
@@ -332,8 +328,14 @@ func (w *world) put(c *caller, at float64, dest int32, sent, received uint32, du
 		return false
 	}
 	rec := record{
-		at: at, caller: w.self, dest: dest, sent: sent, received: received, millis: uint32(duration * 1000),
-		boot: int32(c.boot), proc: uint16(c.proc), port: uint16(49152 + c.r.Uint32()&16383), flags: flags,
+		at: at, proc: c.procs[c.proc], dest: dest, sent: sent, received: received, millis: uint32(duration * 1000),
+		boot: int32(c.boot), port: uint16(49152 + c.r.Uint32()&16383), flags: flags,
+	}
+	if c.host.named {
+		rec.flags |= named
+	}
+	if len(c.host.trips) > 0 {
+		rec.flags |= travels
 	}
 	if at < w.until {
 		w.buf = append(w.buf, rec)
@@ -353,8 +355,6 @@ func (w *world) emit(f func(*event.Event) error) error {
 		i  int32
 	}
 	var keys []key
-	var e event.Event
-	names := w.sc.Sensor.Names > 0
 	start := w.sc.Start.UnixNano()
 	for from := 0.0; from < w.length; from += slice {
 		w.until = min(from+slice, w.length)
@@ -370,7 +370,6 @@ func (w *world) emit(f func(*event.Event) error) error {
 		w.late = kept
 		for i, at := range w.next {
 			if at < w.until {
-				w.self = int32(i)
 				w.next[i] = w.callers[i].fill(w, at, w.until)
 			}
 		}
@@ -388,8 +387,7 @@ func (w *world) emit(f func(*event.Event) error) error {
 			return int(a.i - b.i)
 		})
 		for _, k := range keys {
-			w.fillEvent(&e, &w.buf[k.i], start, names)
-			if err := f(&e); err != nil {
+			if err := f(w.event(&w.buf[k.i], start)); err != nil {
 				return err
 			}
 		}
@@ -397,37 +395,36 @@ func (w *world) emit(f func(*event.Event) error) error {
 	return nil
 }
 
-func (w *world) fillEvent(e *event.Event, rec *record, start int64, names bool) {
-	c := w.callers[rec.caller]
-	p := c.procs[rec.proc]
+// event returns rec as an event: that of its process, in which what differs from call to
+// call is written over. Copying the whole of it costs half of all time.
+func (w *world) event(rec *record, start int64) *event.Event {
+	p := rec.proc
 	d := &w.dests[rec.dest]
-	*e = p.event
 	s := &w.sc.Sensor
+	e := &p.event
 	e.TimeNanos = start + int64(rec.at*1e6)*1000 // microseconds
 	e.DurationNanos = int64(rec.millis) * 1e6
-	if len(c.host.trips) > 0 {
-		e.SourceIP = c.host.sourceAt(rec.at)
+	if rec.flags&travels != 0 {
+		e.SourceIP = p.host.sourceAt(rec.at)
 	}
 	e.SourcePort = rec.port
 	e.DestinationIP, e.DestinationPort = d.addr, d.port
 	e.SourceBytes, e.DestinationBytes = int64(rec.sent), int64(rec.received)
 	e.NetworkTransport, e.NetworkProtocol = d.transport, d.protocol
-	if names && c.host.named {
+	if rec.flags&named != 0 {
 		e.DestinationDomain = d.domain
 	}
-	if s.TLS && d.protocol == "tls" && rec.flags&failed == 0 {
-		if c.host.named {
-			e.TLSServerName = d.domain
+	if s.TLS {
+		e.TLSServerName, e.TLSClientJA3, e.UserAgent = "", "", ""
+		switch {
+		case d.protocol == "tls" && rec.flags&failed == 0:
+			e.TLSServerName, e.TLSClientJA3 = e.DestinationDomain, p.ja3
+		case d.protocol == "http":
+			e.UserAgent = p.image.agent
 		}
-	} else {
-		e.TLSClientJA3 = ""
 	}
-	if d.protocol != "http" {
-		e.UserAgent = ""
-	}
-	if s.Identity && s.View == ViewHosts {
-		id := p.identity(int(rec.boot))
-		e.ProcessPID, e.ProcessEntityID = id.pid, id.entity
+	if p.boot != rec.boot && s.Identity && s.View == ViewHosts {
+		p.start(rec.boot)
 	}
 	if s.States {
 		e.ConnectionState = "SF"
@@ -438,6 +435,7 @@ func (w *world) fillEvent(e *event.Event, rec *record, start int64, names bool) 
 			}
 		}
 	}
+	return e
 }
 
 // labels returns what is true of the rows that were called.
@@ -500,8 +498,8 @@ func bad(l *labels.Label) bool { return l.Beacon != nil && *l.Beacon }
 func micros(t float64) float64 { return math.Round(t*1e6) / 1e6 }
 
 // Run makes the world of sc for a seed and calls emit for each of its events in order of
-// time; the event is valid until emit returns. It returns the labels. The same scenario and
-// seed give the same events. An error of emit ends the run.
+// time; the event is valid until emit returns, and not to be changed. It returns the labels.
+// The same scenario and seed give the same events. An error of emit ends the run.
 func (sc *Scenario) Run(seed uint64, emit func(*event.Event) error) (*labels.File, error) {
 	if err := sc.Validate(); err != nil {
 		return nil, err

@@ -1,9 +1,13 @@
 package survey
 
-import "math"
+import (
+	"cmp"
+	"math"
+	"slices"
+)
 
 // cases gives the found sightings that belong together the same case: one destination called
-// by several hosts, and several destinations that one group calls on the same timer.
+// by several hosts, and several destinations that one process of a host calls on the same timer.
 func (s *Survey) cases() {
 	parent := make([]int, len(s.Found))
 	for i := range parent {
@@ -24,7 +28,7 @@ func (s *Survey) cases() {
 	}
 	type key struct{ a, b uint32 }
 	byDest := map[key]int{}
-	byGroup := map[uint32][]int{}
+	byCaller := map[key][]int{}
 	for i := range s.Found {
 		f := &s.Found[i]
 		k := key{f.dest, f.process}
@@ -33,14 +37,15 @@ func (s *Survey) cases() {
 		} else {
 			byDest[k] = i
 		}
-		for _, j := range byGroup[f.group] {
+		caller := key{f.host, f.process}
+		for _, j := range byCaller[caller] {
 			if alike(f, &s.Found[j]) {
 				join(i, j)
 				break
 			}
 		}
-		if len(byGroup[f.group]) < 64 {
-			byGroup[f.group] = append(byGroup[f.group], i)
+		if len(byCaller[caller]) < maxAlike {
+			byCaller[caller] = append(byCaller[caller], i)
 		}
 	}
 	numbers := map[int]int{}
@@ -53,13 +58,43 @@ func (s *Survey) cases() {
 	}
 }
 
-// alike reports that two timers of one group may be one: their periods are within a fifth,
+// maxAlike bounds the rows of one caller that another is compared with.
+const maxAlike = 256
+
+// alike reports that two timers of one caller may be one: their periods are within a fifth,
 // and neither destination is one that many hosts call.
 func alike(a, b *Sighting) bool {
 	p, q := a.Timing.Period, b.Timing.Period
-	if p <= 0 || q <= 0 || math.Abs(math.Log(p/q)) > 0.2 {
+	if p <= 0 || q <= 0 || math.Abs(math.Log(p/q)) > math.Log(samePeriod) {
 		return false
 	}
 	few := func(s *Sighting) bool { return s.Facts.HostsOfDestination <= max(3, s.Facts.Hosts/50) }
 	return few(a) && few(b)
 }
+
+// siblings counts for each found unit the other destinations that its caller calls on a timer
+// of about the same period: one implant's servers, or one program's.
+func siblings(found []*unit) {
+	type caller struct{ host, process uint32 }
+	by := map[caller][]*unit{}
+	for _, u := range found {
+		c := caller{u.info.host, u.info.process}
+		by[c] = append(by[c], u)
+	}
+	for _, of := range by {
+		slices.SortFunc(of, func(a, b *unit) int { return cmp.Compare(a.timing.Period, b.timing.Period) })
+		from, to := 0, 0
+		for _, u := range of { // a window over the periods
+			for of[from].timing.Period < u.timing.Period/samePeriod {
+				from++
+			}
+			for to < len(of) && of[to].timing.Period <= u.timing.Period*samePeriod {
+				to++
+			}
+			u.siblings = to - from - 1
+		}
+	}
+}
+
+// samePeriod is the factor within which two periods are about the same.
+const samePeriod = 1.2

@@ -37,17 +37,15 @@ type tally struct {
 func newTally() *tally { return &tally{map[uint64]struct{}{}, map[uint32]int32{}} }
 
 // add counts second for first, unless one of them is 0, which stands for nothing known.
-func (t *tally) add(first, second uint32) bool {
+func (t *tally) add(first, second uint32) {
 	if first == 0 || second == 0 {
-		return false
+		return
 	}
 	key := uint64(first)<<32 | uint64(second)
-	if _, ok := t.pairs[key]; ok {
-		return false
+	if _, ok := t.pairs[key]; !ok {
+		t.pairs[key] = struct{}{}
+		t.of[first]++
 	}
-	t.pairs[key] = struct{}{}
-	t.of[first]++
-	return true
 }
 
 // info is a row's identity as numbers; 0 is not known.
@@ -84,8 +82,6 @@ type fleet struct {
 
 	firstHost, firstDest, firstHostProcess map[uint32]int64
 	rows, signed, named                    int
-
-	timers []*unit
 }
 
 func newFleet(end int64) *fleet {
@@ -198,6 +194,11 @@ func (f *fleet) count() {
 	}
 }
 
+// isRare reports that hardly any host calls a destination.
+func (f *fleet) isRare(dest uint32) bool {
+	return int(f.hostsOfDest.of[dest]) <= max(1, f.hosts.len()/100)
+}
+
 // timer takes note of a unit that is called on a timer.
 func (f *fleet) timer(u *unit) {
 	if u.info.process != 0 {
@@ -223,7 +224,7 @@ func (f *fleet) sighting(u *unit, m *rank.Model) Sighting {
 	s := Sighting{
 		GroupKey: key, Scope: u.scope, Source: e.SourceIP, Address: e.DestinationIP, Domain: nameOf(&e), Port: e.DestinationPort,
 		Calls: u.calls, Found: u.found, FirstNanos: u.first, LastNanos: u.last, Timing: u.timing, QValue: u.q, Tested: u.tested,
-		Case: -1, group: in.group, dest: in.dest, process: in.process,
+		Case: -1, group: in.group, host: in.host, dest: in.dest, process: in.process,
 	}
 	since := func(nanos int64) float64 { return float64(nanos-f.begin) / 1e9 }
 	x := &s.Facts
@@ -234,6 +235,7 @@ func (f *fleet) sighting(u *unit, m *rank.Model) Sighting {
 	if u.calls > 0 {
 		x.FailedShare = float64(u.failed) / float64(u.calls)
 	}
+	x.Siblings = u.siblings
 	x.HasBytes = u.sourceBytes > 0 || u.destBytes > 0
 	x.SourceBytes, x.DestinationBytes, x.SourceBytesSpread, x.DestinationBytesSpread = u.sourceBytes, u.destBytes, u.sourceSpread, u.destSpread
 

@@ -78,7 +78,7 @@ func readText(text []byte) (groupKey []byte, e event.Event) {
 		case event.KindIP:
 			var value string
 			value, text = event.ReadKey(text, f)
-			if a, err := netip.ParseAddr(value); err == nil {
+			if a, err := netip.ParseAddr(value); err == nil && a != netip.IPv6Unspecified() { // which stands for no address
 				e.SetIP(f, a)
 			}
 		case event.KindText:

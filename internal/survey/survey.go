@@ -29,12 +29,13 @@ type Scope uint8
 
 // The scopes.
 const (
-	OneDestination Scope = iota // calls to one name, or to one address without a name
-	OneDomain                   // to all names of one registrable domain
-	WholeGroup                  // to all destinations of the group
+	OneDestination   Scope = iota // calls to one name, or to one address without a name
+	OneDomain                     // to all names of one registrable domain
+	WholeGroup                    // to all destinations of the group
+	RareDestinations              // to all destinations of the group that hardly any other host calls
 )
 
-var scopeNames = [...]string{"destination", "domain", "group"}
+var scopeNames = [...]string{"destination", "domain", "group", "rare destinations"}
 
 // String returns the word of documents for s.
 func (s Scope) String() string { return scopeNames[s] }
@@ -47,7 +48,7 @@ type Sighting struct {
 	Address  netip.Addr // of the destination, the one that was called most
 	Domain   string     // empty when no name is known
 	Port     uint16
-	Calls    int64 // all attempts, also those that are not kept
+	Calls    int64 // all attempts, also those that are not kept; where some were outside of the look, those in it that are kept
 	Found    bool  // the timing model says that a timer calls, at the chosen rate of false discoveries
 
 	FirstNanos, LastNanos int64 // of the calls that were looked at
@@ -58,7 +59,7 @@ type Sighting struct {
 	Assessment            rank.Assessment
 	Case                  int // number of the case, from 0 on; sightings of the same case have the same; -1 for those that are not found
 
-	group, dest, process uint32
+	group, host, dest, process uint32
 }
 
 // A Survey is what one look found.
@@ -104,7 +105,7 @@ func Run(ctx context.Context, tables []*timeline.Table, c Config) (*Survey, erro
 
 	workers := make([]*looker, max(1, c.Workers))
 	for i := range workers {
-		workers[i] = &looker{c: &c}
+		workers[i] = &looker{c: &c, fleet: f}
 	}
 	units := make([][]unit, len(tables))
 	c.Parallel(len(tables), func(worker, i int) {
@@ -139,6 +140,7 @@ func Run(ctx context.Context, tables []*timeline.Table, c Config) (*Survey, erro
 		}
 	}
 	f.countTimers()
+	siblings(found)
 	s.Found = make([]Sighting, len(found))
 	c.Parallel(len(found), func(_, i int) { s.Found[i] = f.sighting(found[i], c.Model) })
 	slices.SortFunc(s.Found, compare)
@@ -189,6 +191,8 @@ type unit struct {
 	timing  timing.Result
 	q       float64
 
+	siblings int // other found units of the caller on the same timer
+
 	sourceBytes, destBytes   float64
 	sourceSpread, destSpread float64
 }
@@ -200,7 +204,8 @@ func nameOf(e *event.Event) string {
 
 // A looker times the rows of one table.
 type looker struct {
-	c *Config
+	c     *Config
+	fleet *fleet
 
 	analyzer timing.Analyzer
 	calls    []timeline.Call
@@ -237,7 +242,7 @@ func (l *looker) group(units []unit, t *timeline.Table, rows []timeline.Row, inf
 	for i := range order {
 		order[i] = i
 	}
-	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(infos[a].unit, infos[b].unit) })
+	slices.SortFunc(order, func(a, b int) int { return cmp.Or(cmp.Compare(infos[a].unit, infos[b].unit), cmp.Compare(a, b)) })
 	for from := 0; from < len(order); {
 		to := from + 1
 		for to < len(order) && infos[order[to]].unit == infos[order[from]].unit {
@@ -267,11 +272,14 @@ func (l *looker) group(units []unit, t *timeline.Table, rows []timeline.Row, inf
 
 // less orders units of one group by their destination.
 func (u *unit) less(v *unit) bool {
-	return bytes.Compare(u.row.Text, v.row.Text) < 0
+	if c := bytes.Compare(u.row.Text, v.row.Text); c != 0 {
+		return c < 0
+	}
+	return u.row.Destination.Less(v.row.Destination)
 }
 
-// together times the destinations of a group that belong to one registrable domain, and all
-// of them: an implant that goes round among its servers keeps its timer, and none of the
+// together times the destinations of a group that belong to one registrable domain, all of
+// them, and those that hardly any other host calls: an implant that goes round among its servers keeps its timer, and none of the
 // servers sees it. Where the whole tells much more than each part, the destination that is
 // called most stands for all.
 func (l *looker) together(own []unit, t *timeline.Table, rows []timeline.Row, infos []info) {
@@ -284,15 +292,21 @@ func (l *looker) together(own []unit, t *timeline.Table, rows []timeline.Row, in
 			l.merge(own, members, t, rows, infos, OneDomain)
 		}
 	}
-	all := make([]int, len(own))
+	all, rare := make([]int, len(own)), []int(nil)
 	for i := range all {
 		all[i] = i
+		if l.fleet.isRare(own[i].info.dest) {
+			rare = append(rare, i)
+		}
 	}
 	scope := WholeGroup
 	if len(byDomain) == 1 {
 		scope = OneDomain
 	}
 	l.merge(own, all, t, rows, infos, scope)
+	if len(rare) > 1 && len(rare) < len(own) {
+		l.merge(own, rare, t, rows, infos, RareDestinations)
+	}
 }
 
 // betterTogether is how much smaller the p-value of several destinations must be than that of
@@ -319,6 +333,8 @@ func (l *looker) merge(own []unit, members []int, t *timeline.Table, rows []time
 	if calls > maxTogetherCalls || least < 1e-12 {
 		return
 	}
+	slices.Sort(of)
+	of = slices.Compact(of) // a domain that was merged has its members' rows, too
 	u, ok := l.unit(t, rows, infos, of, scope)
 	if !ok || !u.tested || u.timing.PValue > betterTogether*least {
 		return
@@ -332,11 +348,22 @@ func (l *looker) unit(t *timeline.Table, rows []timeline.Row, infos []info, memb
 	l.calls = l.calls[:0]
 	best := members[0]
 	u.firstOf = math.MaxInt64
+	after, end := l.c.EndNanos-l.c.LookbackNanos, l.c.EndNanos
 	for _, m := range members {
 		r := &rows[m]
-		l.calls = t.Calls(l.calls, r, l.c.EndNanos-l.c.LookbackNanos, l.c.EndNanos)
-		u.calls += r.Calls
-		u.failed += r.Failed
+		from := len(l.calls)
+		l.calls = t.Calls(l.calls, r, after, end)
+		if r.FirstNanos > after && r.LastNanos <= end {
+			u.calls += r.Calls
+			u.failed += r.Failed
+		} else {
+			for i := range l.calls[from:] {
+				u.calls++
+				if l.calls[from+i].Failed {
+					u.failed++
+				}
+			}
+		}
 		u.firstOf = min(u.firstOf, r.FirstNanos)
 		if r.Calls > rows[best].Calls || r.Calls == rows[best].Calls && r.Destination.Less(rows[best].Destination) {
 			best = m

@@ -5,13 +5,15 @@
 // a second, its bytes to a part in 256, whether it was answered, and which of up to
 // seven processes of one name made it. A row keeps at most MaxCalls; one that has more is
 // thinned: of every two stretches of its calls one is forgotten, and where one was is
-// remembered, so that no gap is taken for one that it is not. What is counted stays exact.
+// remembered, so that no gap is taken for one that it is not. Only a call that comes late, into
+// a stretch that was forgotten, stands beside what was kept. What is counted stays exact.
 package timeline
 
 import (
 	"math/bits"
 	"net/netip"
 	"slices"
+	"unsafe"
 )
 
 // MaxCalls bounds the calls that are kept of a row.
@@ -75,7 +77,7 @@ const (
 )
 
 // packBytes writes n as a floating-point number of 5 bits of exponent and the given bits of
-// mantissa, rounded down.
+// mantissa, rounded down; from 2^39 (8 bits) or 2^40 (9 bits) on it is the greatest of them.
 func packBytes(n int64, mantissa int) uint32 {
 	if n <= 0 {
 		return 0
@@ -155,7 +157,7 @@ func (t *Table) Dropped() int64 { return t.dropped }
 
 // Bytes returns about how much memory the table takes.
 func (t *Table) Bytes() int64 {
-	return int64(len(t.slots))*4 + int64(cap(t.rows))*144 + int64(len(t.pages))*pageCalls*8 + t.size + int64(cap(t.texts))*24 + int64(cap(t.agents))*4*maxAgents
+	return int64(len(t.slots))*4 + int64(cap(t.rows))*int64(unsafe.Sizeof(row{})) + int64(len(t.pages))*pageCalls*8 + t.size + int64(cap(t.texts))*24 + int64(cap(t.agents))*4*maxAgents
 }
 
 // Apply adds the observations of b in their order.

@@ -6,21 +6,29 @@ import (
 	"testing"
 )
 
+// BenchmarkAnalyze measures series without and with a timer: series/s a core, ns a call.
 func BenchmarkAnalyze(b *testing.B) {
-	rng := rand.New(rand.NewPCG(1, 1))
 	for _, n := range []int{8, 40, 100, 500, 2000} {
-		var random, timer []*Calls
-		for range 64 {
-			random = append(random, poisson(rng, n))
-			timer = append(timer, makeBeacon(rng, beaconSpec{period: 60, jitter: 0.3}, float64(60*n)))
-		}
-		for name, calls := range map[string][]*Calls{"random": random, "timer": timer} {
-			b.Run(fmt.Sprintf("%s/calls=%d", name, n), func(b *testing.B) {
+		for _, kind := range []struct {
+			name string
+			make func(*rand.Rand) *Calls
+		}{
+			{"random", func(rng *rand.Rand) *Calls { return poisson(rng, n) }},
+			{"timer", loop{gap: plusMinus(60, 0.3), hours: float64(n) / 60}.calls},
+		} {
+			b.Run(fmt.Sprintf("%s/calls=%d", kind.name, n), func(b *testing.B) {
+				rng := rand.New(rand.NewPCG(1, 1))
+				var series []*Calls
+				for range 64 {
+					series = append(series, kind.make(rng))
+				}
 				var a Analyzer
 				b.ReportAllocs()
-				for i := range b.N {
-					a.Analyze(calls[i%len(calls)])
+				for i := 0; b.Loop(); i++ {
+					a.Analyze(series[i%len(series)])
 				}
+				b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "series/s")
+				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/call")
 			})
 		}
 	}

@@ -83,26 +83,54 @@ func (l *level) near(low, high float64) float64 {
 // isClock reports that callbacks come at set times: all at the same phase of a period that
 // divides the hour or the day, closer than a loop that sleeps so long would keep it.
 func (l *level) isClock(period float64) bool {
+	n := len(l.times)
+	if n < 6 {
+		return false
+	}
+	times := l.times[max(0, n-maxClockCalls):]
+	last := int64(0)
 	for _, round := range [...]float64{3600, 60, 30, 10, 5} {
 		p := math.Round(period/round) * round
 		if p < 5 || math.Abs(p-period) > 0.02*p+0.5 || math.Mod(86400, p) != 0 && math.Mod(p, 3600) != 0 {
 			continue
 		}
-		var x, y float64
-		for _, t := range l.times {
-			phase := 2 * math.Pi * math.Mod(float64(t)/1000, p) / p
-			x += math.Cos(phase)
-			y += math.Sin(phase)
+		millis := int64(p * 1000)
+		if millis == last {
+			continue
 		}
-		n := float64(len(l.times))
-		// A loop drifts by its sleep's error each time; a clock stays. Callbacks over a
-		// span in which a loop's phase could not have moved prove nothing.
-		if math.Hypot(x, y)/n > 0.98 && n >= 6 {
+		last = millis
+		var x, y, early, late float64
+		drift := 0.0
+		quarter := len(times) / 4
+		for i, t := range times {
+			sin, cos := math.Sincos(2 * math.Pi * float64((t%millis+millis)%millis) / float64(millis))
+			x += cos
+			y += sin
+			if i > 0 { // the phase, followed round the circle
+				if d := math.Mod(float64(t-times[i-1]), float64(millis)); d > float64(millis)/2 {
+					drift += d - float64(millis)
+				} else {
+					drift += d
+				}
+			}
+			switch {
+			case i < quarter:
+				early += drift
+			case i >= len(times)-quarter:
+				late += drift
+			}
+		}
+		// A loop drifts, by the time that each call takes if by nothing else; a clock stays.
+		moved := math.Abs(late-early) / float64(max(1, quarter))
+		if math.Hypot(x, y)/float64(len(times)) > 0.98 && moved < max(500, 5*float64(len(times))) {
 			return true
 		}
 	}
 	return false
 }
+
+// maxClockCalls is how many callbacks isClock looks at.
+const maxClockCalls = 256
 
 // regimes splits the callbacks where the timer pauses or changes its period, and counts the
 // callbacks that are missing within.

@@ -1,170 +1,220 @@
 package timing
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"os"
+	"slices"
 	"testing"
 )
 
-func lognormal(rng *rand.Rand, n int, sigma float64) *Calls {
-	var c Calls
-	t := 0.0
-	for range n {
-		t += 60 * math.Exp(rng.NormFloat64()*sigma)
-		c.Millis = append(c.Millis, int64(t*1000))
-	}
-	return &c
+// A loop is a timer, and what happens to its callbacks.
+type loop struct {
+	gap    func(rng *rand.Rand, i int) float64 // seconds from callback i to the next
+	hours  float64                             // how long it is watched
+	lost   float64                             // share of the callbacks that are not made
+	stray  float64                             // calls at random times, as a share of the callbacks
+	off    float64                             // share of the time in one pause
+	tasks  float64                             // share of the callbacks that are followed by a burst of calls
+	work   bool                                // silent from 17 to 8 o'clock
+	whole  bool                                // times are known to the second
+	agents int                                 // loops at a time, 0 for one
 }
 
-// sessions: bursts of page loads.
-func sessions(rng *rand.Rand, n int) *Calls {
-	var c Calls
-	t := 0.0
-	for len(c.Millis) < n {
-		t += rng.ExpFloat64() * 1800
-		pages := 1 + rng.IntN(12)
-		for range pages {
-			t += 2 + rng.ExpFloat64()*40
-			u := t
-			for range 1 + rng.IntN(5) {
-				u += rng.ExpFloat64() * 0.8
-				c.Millis = append(c.Millis, int64(u*1000))
-			}
-			t = u
-		}
-	}
-	c.Millis = c.Millis[:n]
-	return &c
-}
-
-func onoff(rng *rand.Rand, n int) *Calls {
-	var c Calls
-	t, off := 0.0, 0.0
-	for range n {
-		if t > off {
-			t += rng.ExpFloat64() * 3600
-			off = t + 600 + rng.Float64()*1200
-		}
-		t += rng.ExpFloat64() * 20
-		c.Millis = append(c.Millis, int64(t*1000))
-	}
-	return &c
-}
-
-type beaconSpec struct {
-	period, jitter float64
-	oneSided       bool
-	lost, stray    float64
-	off            float64 // share of window in one pause
-	burst          bool
-	agents         int
-}
-
-func makeBeacon(rng *rand.Rand, b beaconSpec, window float64) *Calls {
+// calls returns what is seen of l. Every sleep takes 50 ms and some more for the call itself.
+func (l loop) calls(rng *rand.Rand) *Calls {
 	var times []float64
-	agents := max(1, b.agents)
-	for range agents {
-		t := rng.Float64() * b.period
-		for t < window {
-			if rng.Float64() >= b.lost {
+	window := l.hours * 3600
+	for range max(1, l.agents) {
+		t := 0.0
+		for i := 0; t < window; i++ {
+			if day := math.Mod(t, 86400); l.work && (day < 8*3600 || day >= 17*3600) {
+				t += math.Mod(8*3600-day+86400, 86400)
+				continue
+			}
+			if i == 0 {
+				t += rng.Float64() * l.gap(rng, 0) // agents begin at different times
+			}
+			if rng.Float64() >= l.lost {
 				times = append(times, t)
-				if b.burst {
-					u := t
-					for range rng.IntN(4) {
-						u += 1 + rng.Float64()*b.period/8
-						times = append(times, u)
-					}
+			}
+			if rng.Float64() < l.tasks {
+				for u, n := t, 1+rng.IntN(20); n > 0; n-- {
+					u += 0.2 + rng.ExpFloat64()*2
+					times = append(times, u)
 				}
 			}
-			j := b.jitter * (2*rng.Float64() - 1)
-			if b.oneSided {
-				j = -b.jitter * rng.Float64()
-			}
-			t += b.period*(1+j) + 0.05 + rng.ExpFloat64()*0.1
+			t += l.gap(rng, i) + 0.05 + rng.ExpFloat64()*0.1
 		}
 	}
-	n := len(times)
-	for range int(float64(n) * b.stray) {
+	for range int(float64(len(times)) * l.stray) {
 		times = append(times, rng.Float64()*window)
 	}
-	var c Calls
-	from := window * 0.3
+	slices.Sort(times)
+	c := &Calls{}
 	for _, t := range times {
-		if t > from && t < from+b.off*window {
-			continue
-		}
-		c.Millis = append(c.Millis, int64(t*1000))
-	}
-	sortInts(c.Millis)
-	return &c
-}
-
-func sortInts(v []int64) {
-	for i := 1; i < len(v); i++ {
-		for j := i; j > 0 && v[j] < v[j-1]; j-- {
-			v[j], v[j-1] = v[j-1], v[j]
+		switch {
+		case t > 0.3*window && t < (0.3+l.off)*window:
+		case l.whole:
+			c.Millis = append(c.Millis, int64(t)*1000)
+		default:
+			c.Millis = append(c.Millis, int64(t*1000))
 		}
 	}
+	return c
 }
 
+// The models of frameworks, in c2-timing.md.
+
+// plusMinus is U[T(1-j), T(1+j)].
+func plusMinus(period, jitter float64) func(*rand.Rand, int) float64 {
+	return func(rng *rand.Rand, _ int) float64 { return period * (1 + jitter*(2*rng.Float64()-1)) }
+}
+
+// below is U[T(1-j), T], as Cobalt Strike has it.
+func below(period, jitter float64) func(*rand.Rand, int) float64 {
+	return func(rng *rand.Rand, _ int) float64 { return period * (1 - jitter*rng.Float64()) }
+}
+
+// above is T + U[0, J) with J in seconds, as Sliver has it.
+func above(period, seconds float64) func(*rand.Rand, int) float64 {
+	return func(rng *rand.Rand, _ int) float64 { return period + seconds*rng.Float64() }
+}
+
+// lattice is a whole number of seconds, as Poseidon and Covenant have it.
+func lattice(period, jitter float64) func(*rand.Rand, int) float64 {
+	return func(rng *rand.Rand, _ int) float64 { return math.Trunc(period * (1 + jitter*(2*rng.Float64()-1))) }
+}
+
+// ramp grows from 0.1 s by 0.1 s up to 10 s and begins again at a task, as Meterpreter does.
+func ramp() func(*rand.Rand, int) float64 {
+	step := 0
+	return func(rng *rand.Rand, i int) float64 {
+		if i == 0 || rng.Float64() < 0.002 {
+			step = 0
+		}
+		step++
+		return min(10, 0.1*float64(step))
+	}
+}
+
+// changes sleeps 60 s, and an hour from callback 60 on.
+func changes(rng *rand.Rand, i int) float64 {
+	if i < 60 {
+		return plusMinus(60, 0.2)(rng, i)
+	}
+	return plusMinus(3600, 0.2)(rng, i)
+}
+
+// grows multiplies the gap by a factor from 10 s on, up to an hour, and begins again.
+func grows(factor float64) func(*rand.Rand, int) float64 {
+	steps := int(math.Log(360)/math.Log(factor)) + 1
+	return func(rng *rand.Rand, i int) float64 {
+		return 10 * math.Pow(factor, float64(i%steps)) * (1 + 0.02*rng.Float64())
+	}
+}
+
+// down sleeps 60 s; from callback 100 to 115 the server is away and each sleep is twice the one
+// before, up to half an hour.
+func down(rng *rand.Rand, i int) float64 {
+	t := plusMinus(60, 0.2)(rng, i)
+	if i >= 100 && i < 115 {
+		return min(1800, t*math.Pow(2, float64(i-99)))
+	}
+	return t
+}
+
+// A condition is a timer, with the least share of its series that must have p <= 0.01.
+type condition struct {
+	name  string
+	loop  loop
+	least float64
+}
+
+// conditions are those of c2-timing.md: the table of statistics, the frameworks, and what a
+// simulator must cover.
+func conditions() []condition {
+	all := []condition{}
+	const fiveMinutes = "300 s ± %g %%, 6 h%s"
+	for _, c := range []struct {
+		what  string
+		loop  loop
+		least [4]float64 // by jitter
+	}{
+		{"", loop{}, [4]float64{1, 1, 1, .9}},
+		{", 10 % lost", loop{lost: .1}, [4]float64{1, 1, 1, .85}},
+		{", 20 % lost", loop{lost: .2}, [4]float64{1, 1, .95, .7}},
+		{", 20 % strays", loop{stray: .2}, [4]float64{1, 1, 1, .6}},
+		{", as many strays", loop{stray: 1}, [4]float64{1, .85, .05, .02}},
+		{", off a third of the time", loop{off: .35}, [4]float64{1, 1, 1, .7}},
+		{", two at a time", loop{agents: 2}, [4]float64{1, .95, .75, .4}},
+		{", every tenth with a task", loop{tasks: .1}, [4]float64{1, 1, .95, .7}},
+		{", whole seconds", loop{whole: true}, [4]float64{1, 1, 1, .9}},
+	} {
+		for i, jitter := range []float64{0, .1, .3, .9} {
+			l := c.loop
+			l.gap, l.hours = plusMinus(300, jitter), 6
+			all = append(all, condition{fmt.Sprintf(fiveMinutes, jitter*100, c.what), l, c.least[i]})
+		}
+	}
+	return append(all, []condition{
+		{"1 h ± 50 %, 24 h, 20 % strays", loop{gap: plusMinus(3600, .5), hours: 24, stray: .2}, .8},
+		{"8 h ± 50 %, 7 days", loop{gap: plusMinus(8*3600, .5), hours: 168}, .9},
+		{"12 h, 7 days", loop{gap: plusMinus(12*3600, 0), hours: 168}, 1},
+		{"12 h ± 20 %, 7 days", loop{gap: plusMinus(12*3600, .2), hours: 168}, .95},
+		{"24 h ± 10 %, 14 days", loop{gap: plusMinus(24*3600, .1), hours: 336}, 1},
+		{"900 s - 25 %, 24 h (Cobalt Strike)", loop{gap: below(900, .25), hours: 24}, 1},
+		{"60 s - 90 %, 6 h", loop{gap: below(60, .9), hours: 6}, 1},
+		{"60 s + 30 s, 6 h (Sliver)", loop{gap: above(60, 30), hours: 6}, 1},
+		{"30 s to 60 s, 6 h (Caldera)", loop{gap: above(30, 30), hours: 6}, 1},
+		{"10 s ± 23 % in whole seconds, 1 h (Poseidon)", loop{gap: lattice(10, .23), hours: 1}, 1},
+		{"5 s ± 10 % in whole seconds, 1 h (Covenant)", loop{gap: lattice(5, .1), hours: 1}, 1},
+		{"2 s ± 15 %, 1 h (Havoc)", loop{gap: plusMinus(2, .15), hours: 1}, 1},
+		{"1 s, 30 min (dnscat2)", loop{gap: plusMinus(1, 0), hours: .5}, 1},
+		{"0.1 s growing to 10 s, again at each task, 2 h (Meterpreter)", loop{gap: ramp(), hours: 2}, 1},
+		{"60 s, then 1 h, ± 20 %, 24 h", loop{gap: changes, hours: 24}, 1},
+		{"60 s ± 20 %, 12 h, server down for 15 calls with doubling sleeps", loop{gap: down, hours: 12}, 1},
+		{"300 s ± 20 %, 3 days, working hours", loop{gap: plusMinus(300, .2), hours: 72, work: true}, 1},
+		{"1 h ± 20 %, 4 days, working hours", loop{gap: plusMinus(3600, .2), hours: 96, work: true}, .95},
+		{"growing by 1.618 (Fibonacci), from 10 s to 1 h again and again", loop{gap: grows(1.618), hours: 24}, 1},
+		{"doubling from 10 s to 1 h again and again", loop{gap: grows(2), hours: 24}, 1},
+	}...)
+}
+
+// TestPower holds the share of the timers that are found to the bounds of their condition, and
+// with -update writes the shares into the documentation.
 func TestPower(t *testing.T) {
-	if os.Getenv("POWER") == "" {
-		t.Skip("POWER not set")
+	rounds := 100
+	if *update {
+		rounds = 1000
 	}
+	var docs bytes.Buffer
+	docs.WriteString("| timer | calls | p ≤ 0.1 | 0.01 | 0.0001 |\n|---|---|---|---|---|\n")
+	levels := [...]float64{0.1, 0.01, 0.0001}
 	var a Analyzer
-	rng := rand.New(rand.NewPCG(3, 4))
-	show := func(name string, f func() *Calls) {
-		const rounds = 400
-		var ps []float64
-		var by [4]int
-		n := 0
+	for i, c := range conditions() {
+		rng := rand.New(rand.NewPCG(3, uint64(i)))
+		var counts [len(levels)]int
+		calls := 0
 		for range rounds {
-			c := f()
-			n += len(c.Millis)
-			_, best, _ := a.score(c)
-			by[best]++
-			ps = append(ps, a.PValue(c))
-		}
-		at := func(p float64) float64 {
-			k := 0
-			for _, v := range ps {
-				if v <= p {
-					k++
+			series := c.loop.calls(rng)
+			calls += len(series.Millis)
+			p := a.Analyze(series).PValue
+			for j, level := range levels {
+				if p <= level {
+					counts[j]++
 				}
 			}
-			return float64(k) / rounds
 		}
-		fmt.Printf("%-44s n=%5d  p<=.1 %.3f .01 %.3f 1e-4 %.3f 1e-6 %.3f  best %v\n", name, n/rounds, at(.1), at(.01), at(1e-4), at(1e-6), by)
-	}
-	for _, n := range []int{6, 12, 30, 100, 400} {
-		show("null poisson", func() *Calls { return poisson(rng, n) })
-		show("null lognormal 1", func() *Calls { return lognormal(rng, n, 1) })
-		show("null lognormal 1.5", func() *Calls { return lognormal(rng, n, 1.5) })
-		show("null sessions", func() *Calls { return sessions(rng, n) })
-		show("null onoff", func() *Calls { return onoff(rng, n) })
-	}
-	for _, w := range []struct {
-		period, window float64
-	}{{300, 21600}, {60, 86400}, {3600, 86400}, {12 * 3600, 7 * 86400}} {
-		for _, j := range []float64{0, .2, .5, .9} {
-			base := beaconSpec{period: w.period, jitter: j}
-			one := func(name string, f func(b *beaconSpec)) {
-				b := base
-				f(&b)
-				show(fmt.Sprintf("T=%v j=%v %s", w.period, j, name), func() *Calls { return makeBeacon(rng, b, w.window) })
-			}
-			one("clean", func(b *beaconSpec) {})
-			one("onesided", func(b *beaconSpec) { b.oneSided = true })
-			one("lost .1", func(b *beaconSpec) { b.lost = .1 })
-			one("lost .3", func(b *beaconSpec) { b.lost = .3 })
-			one("stray .2", func(b *beaconSpec) { b.stray = .2 })
-			one("stray 1", func(b *beaconSpec) { b.stray = 1 })
-			one("stray 3", func(b *beaconSpec) { b.stray = 3 })
-			one("off .35", func(b *beaconSpec) { b.off = .35 })
-			one("burst", func(b *beaconSpec) { b.burst = true })
-			one("3 agents", func(b *beaconSpec) { b.agents = 3 })
+		fmt.Fprintf(&docs, "| %s | %d |", c.name, calls/rounds)
+		for j := range levels {
+			fmt.Fprintf(&docs, " %.2f |", float64(counts[j])/float64(rounds))
+		}
+		docs.WriteString("\n")
+		if found := float64(counts[1]) / float64(rounds); found < c.least {
+			t.Errorf("%s: found %.2f at p <= 0.01, want at least %v", c.name, found, c.least)
 		}
 	}
+	writeDocs(t, "power", docs.Bytes())
 }

@@ -53,7 +53,7 @@ type Regime struct {
 
 // A Result is what a series of calls looks like.
 type Result struct {
-	Kind      Kind
+	Kind      Kind    // None where PValue is above MaxPValue
 	PValue    float64 // probability that calls at random times, as many, look as much like a timer
 	Period    float64 // seconds: the median gap between callbacks of the timer
 	Jitter    float64 // half the width of the gaps' range over the period, 0 to 1
@@ -91,20 +91,17 @@ func (a *Analyzer) Analyze(c *Calls) Result {
 	if lv == nil {
 		return Result{PValue: 1, Callbacks: len(a.level[0].times)}
 	}
-	n := len(a.level[0].times)
-	r := Result{PValue: finalP(n, score), Callbacks: len(lv.times), Merged: lv.merge, Failed: lv.failed}
+	p := finalP(len(a.level[0].times), score)
+	if p > MaxPValue {
+		return Result{PValue: p, Callbacks: len(a.level[0].times), Failed: a.level[0].failed}
+	}
+	r := Result{PValue: p, Callbacks: len(lv.times), Merged: lv.merge, Failed: lv.failed}
 	a.describe(&r, lv, best)
 	return r
 }
 
-// PValue is that of Analyze, and nothing else.
-func (a *Analyzer) PValue(c *Calls) float64 {
-	score, _, lv := a.score(c)
-	if lv == nil {
-		return 1
-	}
-	return finalP(len(a.level[0].times), score)
-}
+// MaxPValue is the p-value above which a Result says nothing of a timer.
+const MaxPValue = 0.2
 
 // A test is one of the statistics.
 type test uint8

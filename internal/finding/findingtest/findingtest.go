@@ -11,7 +11,9 @@ import (
 	"fresnel/internal/beacon"
 	"fresnel/internal/event"
 	"fresnel/internal/finding"
+	"fresnel/internal/rank"
 	"fresnel/internal/series"
+	"fresnel/internal/timing"
 )
 
 // RunEnd is the end of the window of all results: 2026-01-01T06:00:00Z.
@@ -159,5 +161,103 @@ func Few() *finding.Result {
 		return callback{source: 10, dest: 10, destinationAddr: "192.0.2.1"}
 	})
 	r := build([]event.Field{event.HostName, event.ProcessName}, []string{"ws-0007", "onedrive.exe"}, calls)
+	return r
+}
+
+// Ranked is FiveMinute with all that the timing model and the rank can say: a sleep loop that
+// paused for a night, for and against it, and a case of three rows.
+func Ranked() *finding.Result {
+	r := FiveMinute()
+	const hour = 3600
+	end := int64(RunEnd - 282) // in the second of the newest event
+	r.Row = &finding.Row{
+		Address: netip.MustParseAddr("203.0.113.9"), Domain: "cdn-sync.example.net", Port: 8443, Scope: finding.OneDestination,
+		Found: true, Calls: 291, FirstNanos: (end - 40*hour) * 1e9, LastNanos: r.LastNanos,
+		Timing: timing.Result{
+			Kind: timing.Sleep, PValue: 4.3e-160, Period: 299.973, Jitter: 0.0207, Callbacks: 285, Missed: 3, Failed: 2,
+			Hours: 1<<0 | 1<<1 | 1<<2 | 1<<3 | 1<<4 | 1<<5 | 1<<14 | 1<<15,
+			Regimes: []timing.Regime{
+				{FirstMillis: (end - 40*hour) * 1e3, LastMillis: (end - 23*hour) * 1e3, Callbacks: 204, PeriodSeconds: 300.1},
+				{FirstMillis: (end - 7*hour) * 1e3, LastMillis: end * 1e3, Callbacks: 81, PeriodSeconds: 299.95},
+			},
+		},
+		PValue: 4.3e-160, QValue: 1.25e-158,
+		Assessment: rank.Assessment{Score: 93.40109905087813, Points: 4.2, Reasons: []rank.Reason{
+			{Code: "timing", Text: "called 285 times, every 300 s +-2.1 %, over 40 h", Points: 20},
+			{Code: "folder", Text: "process runs from a folder where users write", Points: 12},
+			{Code: "signer", Text: "signed by nobody", Points: 9},
+			{Code: "new_row", Text: "there since the host was first seen", Points: -7.25},
+			{Code: "destination_hosts", Text: "only 3 of 412 hosts talk to it", Points: 6},
+			{Code: "jitter", Text: "hardly any jitter, 2.1 %", Points: -2},
+			{Code: "period", Text: "period of 300 s", Points: 0.1},
+		}},
+		Case: "b8cf43113d9c41d97e074f3058fe2396", CaseRows: 3,
+	}
+	return r
+}
+
+// Case is Ranked and the further rows of its case: the same process on two other hosts.
+func Case() []*finding.Result {
+	all := []*finding.Result{Ranked()}
+	for i, host := range []string{"ws-0311", "srv-sharepoint-01.corp.example.com"} {
+		r := Ranked()
+		r.Group.Values = []string{host, "updater.exe"}
+		r.Row.Assessment.Score -= float64(3 * (i + 1))
+		all = append(all, r)
+	}
+	return all
+}
+
+// More is a further destination of the group of Ranked: one of several addresses without a
+// name, whose gaps grow, called by a group that the tests do not see.
+func More() *finding.Result {
+	r := Ranked()
+	r.Row.Address, r.Row.Domain, r.Row.Port, r.Row.Scope = netip.MustParseAddr("2001:db8::5"), "", 443, "rare destinations"
+	r.Row.Timing.Kind, r.Row.Timing.Period, r.Row.Timing.Jitter, r.Row.Timing.Callbacks = timing.Growing, 5412, 0.4, 25
+	r.Row.Timing.Regimes = r.Row.Timing.Regimes[:1]
+	r.Row.Assessment.Score, r.Row.Assessment.Reasons = 31.5, r.Row.Assessment.Reasons[3:5]
+	r.Row.Case, r.Row.CaseRows, r.Row.More = "", 0, true
+	return r
+}
+
+// Several is Ranked with More among its other rows, as scans of all groups make it.
+func Several() *finding.Result {
+	r, other := Ranked(), More().Row
+	other.More = false
+	r.Others = []*finding.Row{other}
+	return r
+}
+
+// Unseen is what is said of a group that only the timing model found, outside of the window of
+// the run: no test, no trace, no destination but that of its row.
+func Unseen() *finding.Result {
+	r := Ranked()
+	r.Group.Values = []string{"ws-0021", "sync-agent.exe"}
+	u := &finding.Result{RunEnd: r.RunEnd, Group: r.Group, FirstNanos: r.Row.FirstNanos, LastNanos: r.Row.FirstNanos + 17*3600e9, Row: r.Row}
+	u.Row.LastNanos = u.LastNanos
+	u.Row.Timing.Regimes = u.Row.Timing.Regimes[:1]
+	u.Row.Assessment.Score, u.Row.Case, u.Row.CaseRows = 55.5, "", 0
+	return u
+}
+
+// Untimed is Few with a row of which next to nothing is known: too few calls to be timed, no
+// address, no name, no port, no reason.
+func Untimed() *finding.Result {
+	r := Few()
+	r.Row = &finding.Row{
+		Scope: finding.OneDestination, Calls: 3, FirstNanos: r.FirstNanos, LastNanos: r.LastNanos,
+		Timing: timing.Result{PValue: 1, Callbacks: 3}, PValue: 1, QValue: 1,
+	}
+	return r
+}
+
+// HostileRow is Ranked with texts that attack who shows them.
+func HostileRow() *finding.Result {
+	r := Ranked()
+	h := Hostile()
+	r.Group, r.Details = h.Group, h.Details
+	r.Row.Domain = "=1+1</td><script>alert(4)</script>\u202e\x1b[2Jmoc.elpmaxe\r\nspoofed.example"
+	r.Row.Assessment.Reasons[0].Text = "=cmd|' /C calc'!A0 <img src=x onerror=alert(5)>\u202e\x1b]0;owned\x07"
+	r.Row.Case = ""
 	return r
 }

@@ -1,0 +1,159 @@
+// Command accuracy writes docs/accuracy.md: what Fresnel, the reference statistics and RITA's
+// score find, side by side, in simulated worlds and in labelled captures.
+//
+// Run it from the root of the repository: make accuracy
+package main
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"fresnel/internal/config"
+)
+
+// lastOfFit is the last seed that the model may be fitted on (bench/fit): what is reported comes
+// from later ones.
+const lastOfFit = 99
+
+func main() {
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, "accuracy:", err)
+		os.Exit(1)
+	}
+}
+
+func run() error {
+	out := flag.String("out", "docs/accuracy.md", "`file` to write")
+	quick := flag.Bool("quick", false, "one world of each kind")
+	days := flag.String("seeds", "201-205", "`seeds` of days, weeks of a bot and noise: first-last")
+	enterprises := flag.String("enterprise-seeds", "201-202", "`seeds` of enterprises; 201-205 takes 3 minutes more")
+	flag.Parse()
+	short, err := seeds(*days)
+	if err != nil {
+		return fmt.Errorf("-seeds: %w", err)
+	}
+	long, err := seeds(*enterprises)
+	if err != nil {
+		return fmt.Errorf("-enterprise-seeds: %w", err)
+	}
+	if *quick {
+		short, long = short[:1], long[:1]
+	}
+	c := config.Default()
+	model, err := c.Rank.Model()
+	if err != nil {
+		return err
+	}
+	p, err := measureAll(datasets(short, long), settings{model, c.Timing.Lookback, c.Timing.MaxFalseDiscoveryRate, c.Rank.MinScore})
+	if err != nil {
+		return err
+	}
+	p.Quick = *quick
+	if err := p.read(); err != nil {
+		return err
+	}
+	var b bytes.Buffer
+	if err := p.write(&b); err != nil {
+		return err
+	}
+	return os.WriteFile(*out, b.Bytes(), 0o644)
+}
+
+// seeds reads first-last, or one seed.
+func seeds(text string) ([]uint64, error) {
+	a, b, more := strings.Cut(text, "-")
+	if !more {
+		b = a
+	}
+	first, err1 := strconv.ParseUint(a, 10, 32)
+	last, err2 := strconv.ParseUint(b, 10, 32)
+	if err1 != nil || err2 != nil || first > last {
+		return nil, fmt.Errorf("got %q, want first-last", text)
+	}
+	if first <= lastOfFit {
+		return nil, fmt.Errorf("got %d, want %d or more: the model is fitted on those before", first, lastOfFit+1)
+	}
+	var all []uint64
+	for s := first; s <= last; s++ {
+		all = append(all, s)
+	}
+	return all, nil
+}
+
+// datasets returns the simulated worlds that are looked at.
+func datasets(short, long []uint64) []*dataset {
+	return []*dataset{
+		{name: "day, hosts", scenario: "day", seeds: short, delays: true, calibration: true},
+		{name: "day, network", scenario: "day", network: true, seeds: short, calibration: true},
+		{name: "plain day, hosts", scenario: "plain", seeds: short, calibration: true},
+		{name: "plain day, network", scenario: "plain", network: true, seeds: short, calibration: true},
+		{name: "enterprise", scenario: "enterprise", seeds: long},
+		{name: "enterprise-b", scenario: "enterprise-b", seeds: long},
+		{name: "bot-week", scenario: "bot-week", byLabel: true, seeds: short, hosts: 1, calibration: true},
+		{name: "internet-noise", scenario: "internet-noise", seeds: short, hosts: 60, calibration: true},
+	}
+}
+
+// measureAll runs every world and every capture, side by side.
+func measureAll(sets []*dataset, set settings) (*page, error) {
+	p := &page{Sets: make([]*measured, len(sets)), settings: set}
+	var jobs []func() error
+	note := func(start time.Time, format string, args ...any) {
+		fmt.Fprintf(os.Stderr, "%s in %s\n", fmt.Sprintf(format, args...), time.Since(start).Round(10*time.Millisecond))
+	}
+	for i, d := range sets {
+		p.Sets[i] = &measured{dataset: d, worlds: make([]*world, len(d.seeds))}
+		for k, seed := range d.seeds {
+			jobs = append(jobs, func() error {
+				start := time.Now()
+				w, err := d.run(seed, set)
+				if err != nil {
+					return fmt.Errorf("%s, seed %d: %w", d.name, seed, err)
+				}
+				p.Sets[i].worlds[k] = w
+				note(start, "%s, seed %d: %d events, %d groups", d.name, seed, w.events, w.groups)
+				return nil
+			})
+		}
+	}
+	if dir, ok := shared(); ok {
+		p.Captures = make([]*seen, len(captures))
+		p.Filtered = make([]*seen, len(captures))
+		for i := range captures {
+			c := &captures[i]
+			jobs = append(jobs, func() (err error) {
+				start := time.Now()
+				if p.Captures[i], err = c.look(dir, false, set); err == nil && c.hosts > 0 {
+					p.Filtered[i], err = c.look(dir, true, set)
+				}
+				note(start, "%s", c.name())
+				return err
+			})
+		}
+	}
+	errs := make([]error, len(jobs))
+	var next atomic.Int64
+	var wait sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		wait.Go(func() {
+			for i := int(next.Add(1)) - 1; i < len(jobs); i = int(next.Add(1)) - 1 {
+				errs[i] = jobs[i]()
+			}
+		})
+	}
+	wait.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return nil, err
+		}
+	}
+	return p, nil
+}
