@@ -14,7 +14,7 @@ BENCHTIME ?= 1s
 FUZZTIME ?= 10s
 
 .DELETE_ON_ERROR:
-.PHONY: all build demo test test-integration lint format crossbuild layers generated bench pgo fuzz check clean
+.PHONY: all build demo test test-integration lint format crossbuild layers generated bench pgo accuracy fuzz check clean
 
 all: build
 
@@ -80,6 +80,11 @@ bench: build
 ## pgo: the profile that the compiler optimizes by, from scans of generated files
 pgo:
 	./bench/pgo
+
+## accuracy: docs/accuracy.md, from simulated worlds and the shared captures; QUICK=1 takes one world of each kind
+accuracy:
+	go test ./internal/scan -count=1 -run TestKnownBeacons -update
+	go run ./bench/accuracy $(if $(QUICK),-quick)
 
 ## fuzz: every fuzz target, for FUZZTIME each
 fuzz:

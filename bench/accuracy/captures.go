@@ -153,7 +153,7 @@ func (c *capture) truth(dir string) (*labels.File, error) {
 		if l.Beacon != nil && *l.Beacon {
 			l.Implant = nameOf(evaluate.Subject{Host: l.Host, Process: l.Process, Source: l.Source, IP: l.Dest, Domain: l.Domain})
 			if c.one {
-				l.Implant = "all"
+				l.Implant = "the beacon, by its proxy or its name"
 			}
 		}
 		own = append(own, l)

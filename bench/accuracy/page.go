@@ -8,7 +8,9 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"text/template"
 
@@ -30,13 +32,15 @@ type page struct {
 	Sets     []*measured
 	Captures []*seen // nil when they are not here
 	Filtered []*seen // the normal days once more, with the default filter; nil for the others
+	Nulls    []*null
 	Model    []string
 	Known    string // what the reference statistics make of known beacons, in detail
 
 	settings settings
 }
 
-// read reads what other commands wrote: how the model was made, and the test's page.
+// read reads what other commands wrote: how the model was made, and the test's page. It fails
+// when the model was fitted on a seed that is reported.
 func (p *page) read() error {
 	model, err := os.ReadFile("internal/rank/model.yaml")
 	if err != nil {
@@ -49,6 +53,9 @@ func (p *page) read() error {
 		}
 		p.Model = append(p.Model, strings.TrimSpace(text))
 	}
+	if err := p.heldOut(); err != nil {
+		return err
+	}
 	known, err := os.ReadFile(filepath.Join("internal", "scan", "testdata", "known-beacons.md"))
 	p.Known = strings.TrimSpace(string(known))
 	return err
@@ -60,6 +67,60 @@ func (p *page) write(w io.Writer) error {
 		return err
 	}
 	return t.Execute(w, p)
+}
+
+// fitted finds what the model was fitted on in the line that says how.
+var (
+	fittedSeeds    = regexp.MustCompile(`\.yaml(?:@\w+)?:(\d+)(?:-(\d+))?`)
+	fittedCaptures = regexp.MustCompile(`capture:([^\s,]+)`)
+)
+
+// heldOut fails when the model was fitted on a seed that is reported.
+func (p *page) heldOut() error {
+	for _, m := range fittedSeeds.FindAllStringSubmatch(strings.Join(p.Model, " "), -1) {
+		last, err := strconv.ParseUint(cmp.Or(m[2], m[1]), 10, 64)
+		if err != nil {
+			return err
+		}
+		if last > lastOfFit {
+			return fmt.Errorf("internal/rank/model.yaml: fitted on seed %d, want none after %d, so that what is reported was not seen", last, lastOfFit)
+		}
+	}
+	return nil
+}
+
+// inFit reports whether the model was fitted on a folder of captures.
+func (p *page) inFit(folder string) bool {
+	for _, m := range fittedCaptures.FindAllStringSubmatch(strings.Join(p.Model, " "), -1) {
+		if filepath.Base(m[1]) == folder {
+			return true
+		}
+	}
+	return false
+}
+
+// nameOf is the name of a capture, marked when the fit saw it.
+func (p *page) nameOf(s *seen) string {
+	if p.inFit(s.capture.folder) {
+		return s.capture.name() + " ‡"
+	}
+	return s.capture.name()
+}
+
+// FittedBy is the command that made the model.
+func (p *page) FittedBy() string {
+	var b strings.Builder
+	for _, line := range p.Model {
+		if by, ok := strings.CutPrefix(line, "Fitted by: "); ok {
+			for i, word := range strings.Split(by, ",") { // one word is hundreds of letters long
+				if i > 0 {
+					b.WriteString(",\n    ")
+				}
+				b.WriteString(word)
+			}
+		}
+	}
+	return b.String()
 }
 
 // Seeds tells the seeds of the worlds of a scenario.
@@ -133,14 +194,16 @@ func (m *measured) atBudget(i int) evaluate.Value {
 
 // inRows is the recall in the first rows.
 func (m *measured) inRows(i, rows int) evaluate.Value {
-	return mean(m.worlds, func(w *world) evaluate.Value {
-		for _, t := range w.by[i].Top {
-			if t.Rows == rows {
-				return t.Recall
-			}
+	return mean(m.worlds, func(w *world) evaluate.Value { return recallIn(w.by[i].Result, rows) })
+}
+
+func recallIn(r *evaluate.Result, rows int) evaluate.Value {
+	for _, t := range r.Top {
+		if t.Rows == rows {
+			return t.Recall
 		}
-		return evaluate.Undefined
-	})
+	}
+	return evaluate.Undefined
 }
 
 // listed is how many rows a host and a day a detector shows.
@@ -169,6 +232,14 @@ func (p *page) SideBySide() string {
 			found, implants := m.found(i)
 			t.row(name, detector, of3(m.averagePrecision(i)), of3(m.atBudget(i)), of3(m.inRows(i, 10)), of3(m.inRows(i, 20)), of3(m.inRows(i, 50)), of3(m.inRows(i, 100)),
 				fmt.Sprintf("%d of %d", found, implants), fmt.Sprintf("%.2f", float64(m.listed(i))))
+			if i == fresnel {
+				in := func(rows int) string {
+					return of3(mean(m.worlds, func(w *world) evaluate.Value { return recallIn(w.cases, rows) }))
+				}
+				t.row("", "Fresnel, cases", of3(mean(m.worlds, func(w *world) evaluate.Value { return w.cases.AveragePrecision })),
+					of3(mean(m.worlds, func(w *world) evaluate.Value { return w.cases.RecallAtBudget })), in(10), in(20), in(50), in(100), "",
+					fmt.Sprintf("%.2f", float64(mean(m.worlds, func(w *world) evaluate.Value { return evaluate.Value(float64(w.cases.Rows) / w.hostDays) }))))
+			}
 		}
 	}
 	return t.String()
@@ -256,7 +327,7 @@ func (p *page) Targets() string {
 		return t.String()
 	}
 	for _, s := range p.normal() {
-		t.row("rows a host and day on a normal day", s.unfiltered.capture.name(), "at most 2", s.rate(fresnel), verdict(s.met()))
+		t.row("rows a host and day on a normal day", p.nameOf(s.unfiltered), "at most 2", s.rate(fresnel), verdict(s.met()))
 	}
 	return t.String()
 }
@@ -307,31 +378,31 @@ func hours(v evaluate.Value) string {
 	return fmt.Sprintf("%.1f h", float64(v)/3600)
 }
 
-// Calibration is how often p-values of benign rows without a timer were small.
+// Calibration is how often p-values of calls at random times were small.
 func (p *page) Calibration() string {
-	heads := []string{"data", "benign rows without a timer"}
-	for _, s := range p.Sets[0].worlds[0].calibration.Shares {
+	heads := []string{"calls", "rows"}
+	for _, s := range p.Nulls[0].calibration.Shares {
 		heads = append(heads, fmt.Sprintf("p ≤ %g", s.P))
 	}
 	t := newTable(heads...)
-	for _, m := range p.Sets {
-		if !m.calibration {
-			continue
-		}
-		n := 0
-		counts := make([]int, len(heads)-2)
-		for _, w := range m.worlds {
-			n += w.calibration.PValues
-			for i, s := range w.calibration.Shares {
-				counts[i] += s.Count
-			}
-		}
-		cells := []string{m.name, thousands(n)}
+	all, counts := 0, make([]int, len(heads)-2)
+	line := func(name string, n int, counts []int) {
+		cells := []string{name, thousands(n)}
 		for _, c := range counts {
 			cells = append(cells, fmt.Sprintf("%.4f", float64(c)/float64(max(1, n))))
 		}
 		t.row(cells...)
 	}
+	for _, n := range p.Nulls {
+		own := make([]int, len(counts))
+		for i, s := range n.calibration.Shares {
+			own[i] = s.Count
+			counts[i] += s.Count
+		}
+		all += n.calibration.PValues
+		line(n.name, n.calibration.PValues, own)
+	}
+	line("all", all, counts)
 	return t.String()
 }
 
@@ -418,12 +489,12 @@ func (p *page) Beacons() string {
 	t := newTable("capture", "beacon", "period", "Fresnel: score, row", "reference: score, row", "RITA: score, row")
 	for _, s := range p.Captures {
 		for _, im := range s.truth.Implants {
-			cells := []string{s.capture.name(), im.Name, seconds(im.Period)}
+			cells := []string{p.nameOf(s), im.Name, seconds(im.Period)}
 			if im.Period == 0 {
 				cells[2] = "none"
 			}
 			for i, rows := range s.rows {
-				form := "%.0f"
+				form := "%.1f"
 				if i == ritaScore {
 					form = "%.3f"
 				}
@@ -443,33 +514,40 @@ func (p *page) Beacons() string {
 	return t.String()
 }
 
-// InShort sums up the captures with beacons.
+// InShort sums up the captures with beacons: those that the fit saw, and the others.
 func (p *page) InShort() string {
-	t := newTable("detector", "known beacons found", "on the first row", "in the first 5 rows", "average precision, mean of the captures", "false rows")
-	for i, name := range detectorNames {
-		found, first, five, all, falseRows := 0, 0, 0, 0, 0
-		sum, n := 0.0, 0
-		for _, s := range p.Captures {
-			if len(s.truth.Implants) == 0 {
-				continue
-			}
-			sum += float64(s.by[i].AveragePrecision)
-			n++
-			falseRows += s.falseRows(i)
-			for _, im := range s.truth.Implants {
-				all++
-				if _, _, to, ok := place(s.rows[i], im.Name); ok {
-					found++
-					if to == 1 {
-						first++
-					}
-					if to <= 5 {
-						five++
+	t := newTable("captures", "detector", "known beacons found", "on the first row", "in the first 5 rows", "average precision, mean of the captures", "false rows")
+	for _, group := range []struct {
+		name  string
+		inFit bool
+	}{{"not seen by the fit", false}, {"seen by the fit ‡", true}} {
+		for i, name := range detectorNames {
+			found, first, five, all, falseRows := 0, 0, 0, 0, 0
+			sum, n := 0.0, 0
+			for _, s := range p.Captures {
+				if len(s.truth.Implants) == 0 || p.inFit(s.capture.folder) != group.inFit {
+					continue
+				}
+				sum += float64(s.by[i].AveragePrecision)
+				n++
+				falseRows += s.falseRows(i)
+				for _, im := range s.truth.Implants {
+					all++
+					if _, _, to, ok := place(s.rows[i], im.Name); ok {
+						found++
+						if to == 1 {
+							first++
+						}
+						if to <= 5 {
+							five++
+						}
 					}
 				}
 			}
+			if n > 0 {
+				t.row(group.name, name, fmt.Sprintf("%d of %d", found, all), fmt.Sprint(first), fmt.Sprint(five), fmt.Sprintf("%.3f", sum/float64(n)), fmt.Sprint(falseRows))
+			}
 		}
-		t.row(name, fmt.Sprintf("%d of %d", found, all), fmt.Sprint(first), fmt.Sprint(five), fmt.Sprintf("%.3f", sum/float64(max(1, n))), fmt.Sprint(falseRows))
 	}
 	return t.String()
 }
@@ -491,7 +569,7 @@ func (p *page) MissedInCaptures() string {
 	for _, s := range p.Captures {
 		for _, im := range s.truth.Implants {
 			if _, _, _, ok := place(s.rows[fresnel], im.Name); !ok {
-				fmt.Fprintf(&b, "- %s: %s, every %s.\n", s.capture.name(), im.Name, seconds(im.Period))
+				fmt.Fprintf(&b, "- %s: %s, every %s.\n", p.nameOf(s), im.Name, seconds(im.Period))
 			}
 		}
 	}
@@ -542,7 +620,7 @@ func (p *page) Normal() string {
 			filter string
 			s      *seen
 		}{{"default", d.filtered}, {"off", d.unfiltered}} {
-			cells := []string{d.unfiltered.capture.name(), fmt.Sprint(d.unfiltered.capture.hosts), fmt.Sprintf("%.1f h", d.unfiltered.days*24), x.filter}
+			cells := []string{p.nameOf(d.unfiltered), fmt.Sprint(d.unfiltered.capture.hosts), fmt.Sprintf("%.1f h", d.unfiltered.days*24), x.filter}
 			if x.s.nothing != "" {
 				t.row(append(cells, "0: "+x.s.nothing, "–", "–", "–")...)
 				continue
@@ -561,7 +639,7 @@ func (p *page) FirstFalse() string {
 			continue
 		}
 		for _, r := range d.filtered.by[fresnel].TopFalse[:min(3, len(d.filtered.by[fresnel].TopFalse))] {
-			t.row(d.filtered.capture.name(), r.Name, fmt.Sprintf("%.0f", r.Score))
+			t.row(p.nameOf(d.filtered), r.Name, fmt.Sprintf("%.1f", r.Score))
 		}
 	}
 	return t.String()

@@ -40,13 +40,13 @@ type dataset struct {
 	byLabel  bool   // each label is an implant of its own
 	seeds    []uint64
 
-	delays      bool // look every lookEvery too
-	calibration bool // tell the p-values of all rows
-	hosts       int  // where the scenario has none
+	delays bool // look every lookEvery too
+	hosts  int  // where the scenario has none
+	large  bool // millions of events
 }
 
 // lookEvery is the time from one look to the next where the time to first detection is told.
-const lookEvery = 6 * time.Hour
+const lookEvery = time.Hour
 
 // inFirst is how far an analyst reads where the time to first detection is told.
 const inFirst = 20
@@ -72,12 +72,12 @@ type world struct {
 	hostDays float64
 	implants int
 	by       [detectors]measure
+	cases    *evaluate.Result // of Fresnel, when a case is read as one row
 
 	anywhere, early [detectors]evaluate.Delay // early: within the first rows of a list; of those that make lists by rank
 	missed          []missedImplant
 	places          [detectors]int // of the last row that may be the first one of the one implant; 0 where there are several
 	inTop           map[string]int // what is no implant in the first 100 rows, by kind
-	calibration     evaluate.Calibration
 }
 
 // settings are what Fresnel does by default.
@@ -339,14 +339,30 @@ func (j *join) judge(out *world, d *dataset, set settings, shots []snapshot, all
 	for i := range out.missed {
 		out.missed[i].world = fmt.Sprintf("%s, seed %d", d.name, out.seed)
 	}
-	if d.calibration {
-		r, err := evaluate.Rows(timed, j.truth)
-		if err != nil {
-			return err
+	var err error
+	out.cases, err = evaluate.Rows(j.cases(last.found, set.minScore), j.truth)
+	return err
+}
+
+// cases returns a row for each case of Fresnel: its best row, which shows what one of its rows
+// does.
+func (j *join) cases(found []survey.Sighting, minScore float64) (rows []evaluate.Row) {
+	at := map[int]int{}
+	for i := range found { // by falling score
+		g := &found[i]
+		r, ok := row(j.rows, subjectOfSighting(g), g.Assessment.Score)
+		if !ok || g.Assessment.Score < minScore {
+			continue
 		}
-		out.calibration = r.Calibration
+		k, ok := at[g.Case]
+		if !ok {
+			at[g.Case] = len(rows)
+			rows = append(rows, r)
+			continue
+		}
+		rows[k].Implants = append(rows[k].Implants, r.Implants...)
 	}
-	return nil
+	return rows
 }
 
 // delays fills in how long it took until an implant was first in a list, and among its first

@@ -93,15 +93,28 @@ func run() error {
 	fmt.Printf("fitted %d rows of %d worlds in %s, %d rounds, loss %.4g\n", len(data.Positive), len(trained), time.Since(start).Round(time.Millisecond), w.Rounds, w.Loss)
 	const (
 		perLogit = 4 // points of a factor of e in the odds
-		scale    = 8 // of the score: half as steep as the odds, so that it spreads
+		scale    = 12 // of the score: a third as steep as the odds, so that it spreads
+
+		// An implant is one row of thousands in the worlds, and hardly any row would be likelier
+		// one than not: the score is that of an analyst who has a hundred times as much reason to look.
+		reason = 4.6
 	)
+	for i, p := range pieces {
+		if p.Name == "timing" { // rows without a timer are not among those that are fitted
+			for j, l := range p.Levels {
+				if l.Side == rank.Against {
+					w.Points[i][j] = hand[i][j]
+				}
+			}
+		}
+	}
 	points := make([][]float64, len(w.Points))
 	for i, p := range w.Points {
 		for _, x := range p {
 			points[i] = append(points[i], round(x*perLogit))
 		}
 	}
-	m, err := rank.NewModel(round(w.Bias*perLogit), scale, points)
+	m, err := rank.NewModel(round((w.Bias+reason)*perLogit), scale, points)
 	if err != nil {
 		return err
 	}
@@ -135,8 +148,9 @@ func run() error {
 // periods, jitters and sizes implants have is the operator's choice, and what a simulator draws is
 // its author's.
 var doubts = map[string]float64{
-	"jitter": 30, "period": 30, "regimes": 30, "payload": 30, "balance": 30, "sent_spread": 5, "received_spread": 5,
-	"kind": 10, "hours": 5, "missed": 5, "callbacks": 3, "span": 3, "lasting": 3, "port": 3, "siblings": 5,
+	"jitter": 30, "period": 60, "regimes": 100, "failed": 100, "balance": 100, "missed": 30, "siblings": 30, "payload": 10,
+	"kind": 10, "hours": 5, "sent_spread": 5, "received_spread": 5, "span": 5, "callbacks": 3, "lasting": 3, "port": 3,
+	"parent": 5, "script_host": 5,
 }
 
 // readPrior returns the points of a model in logits.

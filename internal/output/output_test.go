@@ -207,7 +207,7 @@ func TestMembersOfACase(t *testing.T) {
 		{12, "(+3 in thi…)"},
 	} {
 		tb := &table{}
-		if got := tb.list("(+3 in this case: ", names, ")", c.width); got != c.want {
+		if got := tb.members(3, names, c.width); got != c.want {
 			t.Errorf("%d columns: got %q, want %q", c.width, got, c.want)
 		}
 	}

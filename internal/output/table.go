@@ -268,7 +268,7 @@ func (t *table) below(g *finding.Ranked, width int) (lines []string) {
 		lines = append(lines, text)
 	}
 	if n := len(g.Case); n > 0 {
-		lines = append(lines, t.list(fmt.Sprintf("(+%d in this case: ", n), g.Members(), ")", width))
+		lines = append(lines, t.members(n, g.Members(), width))
 	}
 	return lines
 }
@@ -342,28 +342,28 @@ func others(reasons []rank.Reason) []rank.Reason {
 	return rest
 }
 
-// list writes names with commas between head and end, as many as fit; an ellipsis stands for
-// the others.
-func (t *table) list(head string, names []string, end string, width int) string {
-	text := head
+// members names the n further rows of a case, as many as fit; an ellipsis stands for the
+// others.
+func (t *table) members(n int, names []string, width int) string {
+	text := fmt.Sprintf("(+%d in this case: ", n)
 	for i, name := range names {
 		more := name
 		if i > 0 {
 			more = ", " + name
 		}
-		rest := end
+		rest := ")"
 		if i < len(names)-1 {
-			rest = ", " + t.tail() + end
+			rest = ", " + t.tail() + ")"
 		}
 		if width > 0 && human.Width(text)+human.Width(more)+human.Width(rest) > width {
 			if i == 0 {
-				return human.Shorten(text+name, max(width-human.Width(end), 1), t.tail()) + end
+				return human.Shorten(text+name, max(width-1, 1), t.tail()) + ")"
 			}
-			return text + ", " + t.tail() + end
+			return text + ", " + t.tail() + ")"
 		}
 		text += more
 	}
-	return text + end
+	return text + ")"
 }
 
 func (t *table) paint(text, color string) string {

@@ -203,6 +203,9 @@ func view(page Page) pageView {
 		return !slices.Contains(g.Result.Group.Fields, event.DestinationIP)
 	})
 	v.Span = 9 + len(v.Columns)
+	if v.Runs {
+		v.Span++
+	}
 	most := listed
 	if page.Top > 0 {
 		most = min(most, page.Top)

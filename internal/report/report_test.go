@@ -47,19 +47,82 @@ func everyKind() []*finding.Result {
 	return []*finding.Result{findingtest.FiveMinute(), fast, findingtest.Quarter(), findingtest.Hostile(), findingtest.Browser(), findingtest.Few(), untimed}
 }
 
+// ranked are results with rows of every kind.
+func ranked() []*finding.Result {
+	hostile := findingtest.HostileRow()
+	hostile.Row.Assessment.Score = 48
+	return append(findingtest.Case(), findingtest.Several(), findingtest.Unseen(), hostile, findingtest.Untimed(), findingtest.Quarter())
+}
+
+func rankedPage() Page {
+	p := page(ranked()...)
+	p.Summary.Rows, p.Summary.Timed, p.Summary.Hidden, p.Summary.Runs = 1712, 803, 4, 19
+	return p
+}
+
+func TestRankedPage(t *testing.T) {
+	got := write(t, rankedPage())
+	for _, want := range []string{
+		"<h1>7 findings</h1>", "<b>1,712</b><span>rows of a group and a destination</span>", "<b>4</b><span>hidden below rank.min_score</span>",
+		`aria-label="risk 93 of 100"`, "<bdi>cdn-sync.example.net</bdi>", "±2.1 %",
+		"&#43;2 in this case: ws-0311, srv-sharepoint-01.corp.example.com",
+		"Found: a loop that sleeps between its calls, every 5m ±2.1 %",
+		`<li><b>&#43;20</b><svg viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true"><path class="axis" d="M50 0v10"/><rect x="50.0" y="1" width="50.0" height="8"/></svg><bdi>called 285 times, every 300 s &#43;-2.1 %`,
+		`<li class="contra"><b>-7.3</b>`,
+		"The same case", "<bdi>ws-0311</bdi>", "Case b8cf43113d9c41d97e074f3058fe2396.",
+		"The tests of the reference", "No other pictures: the group has no event in the window", "2001:db8::5, port 443, and all destinations of the group that hardly any other host calls",
+		"<dt>calls</dt><dd>2025-12-30 13:55:18 to 2025-12-31 06:55:18 UTC, 204 callbacks, every 5m</dd>",
+		`id="finding-1-stretches-t"`, "Nothing is known of it that gives points",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("got no %q in the page", want)
+		}
+	}
+	if n := strings.Count(got, "<section"); n != 6 {
+		t.Errorf("got %d sections, want 6: a case is one", n)
+	}
+	// The list begins with the highest risk, and what has none comes last.
+	if m := regexp.MustCompile(`<tr><td class="n">(\d+)</td><td class="n">(?:–|<span class="risk [a-z]+"[^>]*>(\d+)</span>)`).FindAllStringSubmatch(got, -1); len(m) != 6 || m[0][2] != "93" || m[5][2] != "" {
+		t.Errorf("got rows %q", m)
+	}
+}
+
+func TestTopOfAPage(t *testing.T) {
+	p := rankedPage()
+	p.Top = 2
+	got := write(t, p)
+	if n := strings.Count(got, "<section"); n != 2 {
+		t.Errorf("got %d sections, want 2", n)
+	}
+	if !strings.Contains(got, "Not listed: 4 more rows.") || strings.Contains(got, "shown in detail below") {
+		t.Error("the page does not say that 4 rows are missing, or says that some have no section")
+	}
+}
+
+func TestNothingRanked(t *testing.T) {
+	p := page()
+	p.Summary.Rows = 5
+	if got := write(t, p); !strings.Contains(got, "<h1>No finding</h1>") || !strings.Contains(got, "the timing model or the four tests can see") {
+		t.Errorf("got %s", got)
+	}
+}
+
 // TestWriteSample writes the page where SAMPLE_REPORT says, to look at it in a browser.
 func TestWriteSample(t *testing.T) {
 	path := os.Getenv("SAMPLE_REPORT")
 	if path == "" {
 		t.Skip("needs SAMPLE_REPORT, the file to write")
 	}
-	if err := os.WriteFile(path, []byte(write(t, page(everyKind()...))), 0o644); err != nil {
+	if err := os.WriteFile(path, []byte(write(t, rankedPage())), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }
 
 func TestHostileValuesStayText(t *testing.T) {
-	p := page(findingtest.Hostile())
+	inCase := findingtest.HostileRow()
+	inCase.Group.Values = []string{"<img src=y>", "\u202e\x1b[31m"}
+	inCase.Row.Case = "b8cf43113d9c41d97e074f3058fe2396"
+	p := page(findingtest.Hostile(), findingtest.HostileRow(), findingtest.Ranked(), inCase)
 	p.Inputs = []string{"<script>alert(3)</script>", "\u202elog"}
 	p.Command, p.Settings = "<b>", [][2]string{{"<i>", "\x1b[2J"}}
 	got := write(t, p)
@@ -68,7 +131,7 @@ func TestHostileValuesStayText(t *testing.T) {
 			t.Errorf("got %q in the page: ...%q", never, got[max(0, i-40):min(len(got), i+60)])
 		}
 	}
-	for _, want := range []string{"&lt;img src=x onerror=alert(1)&gt;\\u202egpj.exe\\x1b[31m", "&lt;script&gt;alert(3)", `\u202elog`} {
+	for _, want := range []string{"&lt;img src=x onerror=alert(1)&gt;\\u202egpj.exe\\x1b[31m", "&lt;script&gt;alert(3)", `\u202elog`, "alert(4)&lt;/script&gt;\\u202e\\x1b[2Jmoc.elpmaxe\\r\\nspoofed", "alert(5)&gt;\\u202e"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("got no %q in the page", want)
 		}
@@ -76,7 +139,7 @@ func TestHostileValuesStayText(t *testing.T) {
 }
 
 func TestPageNeedsNothingElse(t *testing.T) {
-	got := write(t, page(everyKind()...))
+	got := write(t, page(append(everyKind(), ranked()...)...))
 	for _, never := range []string{"<script", "<link", "<iframe", "src=\"", "url(", "@import", "javascript:"} {
 		if strings.Contains(got, never) {
 			t.Errorf("got %q in the page", never)

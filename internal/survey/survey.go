@@ -386,7 +386,9 @@ func (l *looker) unit(t *timeline.Table, rows []timeline.Row, infos []info, memb
 	u.tested = true
 	u.timing = l.time(l.calls)
 	l.agents(&u)
-	l.payload(&u)
+	if u.timing.PValue <= timing.MaxPValue { // else nobody asks for more of the row
+		l.payload(&u)
+	}
 	return u, true
 }
 

@@ -449,7 +449,7 @@ func TestMergedTwice(t *testing.T) {
 
 // TestAgents holds that processes of one name are told apart, each of which sleeps exactly 5.1 s.
 func TestAgents(t *testing.T) {
-	make := func(id func(e *event.Event, agent int)) *Sighting {
+	sighting := func(id func(e *event.Event, agent int)) *Sighting {
 		w := newWorld(5)
 		for agent, from := range []float64{0.3, 1.9, 3.3} {
 			for i := range 200 {
@@ -463,11 +463,11 @@ func TestAgents(t *testing.T) {
 		"entity id": func(e *event.Event, agent int) { e.ProcessEntityID = fmt.Sprint("{", agent, "}") },
 		"pid":       func(e *event.Event, agent int) { e.ProcessPID = int64(1000 + agent) },
 	} {
-		if g := make(id); !exact(g) || g.Timing.Callbacks != 200 || g.Calls != 600 {
+		if g := sighting(id); !exact(g) || g.Timing.Callbacks != 200 || g.Calls != 600 {
 			t.Errorf("%s: got a period of %v s, jitter %v, %d callbacks, %d calls, want 5.1 s of 200, and 600 calls", name, g.Timing.Period, g.Timing.Jitter, g.Timing.Callbacks, g.Calls)
 		}
 	}
-	if g := make(func(*event.Event, int) {}); exact(g) {
+	if g := sighting(func(*event.Event, int) {}); exact(g) {
 		t.Errorf("agents that nothing tells apart: got a period of %v s of %d callbacks; is the series too easy?", g.Timing.Period, g.Timing.Callbacks)
 	}
 }

@@ -10,13 +10,13 @@ func (a *Analyzer) describe(r *Result, l *level, best test) {
 	r.Kind = Sleep
 	period, low, high := l.spread()
 	switch {
-	case best == testPeak && l.near(low, high) < 0.5:
+	case best == testPeak && (high-low > period || l.near(low, high) < 0.5):
 		if p, _ := a.peak(l); p.ratio > 0 {
 			from, to := binEdge(p.from), binEdge(p.to)
 			period, low, high = (from+to)/2, from, to
 		}
 		r.Kind = Mixture
-	case best == testGrowth:
+	case best == testGrowth || l.grows():
 		r.Kind = Growing
 	default:
 		if l.isClock(period) {
@@ -28,7 +28,7 @@ func (a *Analyzer) describe(r *Result, l *level, best test) {
 		r.Jitter = min(1, (high-low)/2/period)
 	}
 	for _, t := range l.times {
-		r.Hours |= 1 << (((t/3_600_000)%24 + 24) % 24)
+		r.Hours |= 1 << ((t%86_400_000 + 86_400_000) % 86_400_000 / 3_600_000)
 	}
 	if r.Kind == Growing {
 		r.Regimes = []Regime{{l.times[0], l.times[len(l.times)-1], len(l.times), period}}
@@ -80,11 +80,27 @@ func (l *level) near(low, high float64) float64 {
 	return float64(n) / float64(max(1, len(l.steady)))
 }
 
+// grows reports that nearly every gap is longer than the one before, by much in all: back-off
+// by a summand, whose factors fall to 1.
+func (l *level) grows() bool {
+	n := len(l.gaps)
+	if n < 6 || l.gaps[0] == 0 || l.gaps[n-1] < 3*l.gaps[0] {
+		return false
+	}
+	longer := 0
+	for i := 1; i < n; i++ {
+		if l.gaps[i] > l.gaps[i-1] {
+			longer++
+		}
+	}
+	return 10*longer >= 9*(n-1)
+}
+
 // isClock reports that callbacks come at set times: all at the same phase of a period that
 // divides the hour or the day, closer than a loop that sleeps so long would keep it.
 func (l *level) isClock(period float64) bool {
 	n := len(l.times)
-	if n < 6 {
+	if n < 10 { // too few to tell a clock from a loop that loses no time
 		return false
 	}
 	times := l.times[max(0, n-maxClockCalls):]

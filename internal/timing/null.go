@@ -47,8 +47,11 @@ type nullTable [len(nullSizes)]nullRow
 // testScore returns -log10 of a test's own p-value.
 func testScore(t test, n int, stat float64) float64 { return nullTests[t].score(n, stat) }
 
+// leastP keeps p-values above 0, so that they can be multiplied and have logarithms.
+const leastP = 1e-300
+
 // finalP turns the greatest score of the tests of n callbacks into a p-value: several
 // chances to look like a timer make it more likely that one of them does.
 func finalP(n int, score float64) float64 {
-	return math.Pow(10, -nullFinal.score(n-1, score))
+	return max(leastP, math.Pow(10, -nullFinal.score(n-1, score)))
 }

@@ -71,7 +71,7 @@ func TestNullTables(t *testing.T) {
 	for i, n := range nullSizes {
 		var scores []float64
 		for range rounds(n) {
-			s, _, _ := a.score(poisson(rng, n+1))
+			s, _, _, _ := a.score(poisson(rng, n+1))
 			scores = append(scores, s)
 		}
 		final[i] = quantiles(scores)

@@ -71,7 +71,7 @@ const (
 // localBin returns the bin of u in [0, 1): 0 holds the smallest.
 func localBin(u float64) int {
 	bits := math.Float64bits(u)
-	return max(0, int(bits>>(52-localBits))-(1023-localOctaves)<<localBits)
+	return min(localBins-1, max(0, int(bits>>(52-localBits))-(1023-localOctaves)<<localBits)) // gaps of 10^16 to 1 round to u = 1
 }
 
 // localEdge returns the lower edge of a bin.
@@ -186,7 +186,7 @@ type peak struct {
 // calls of two bursts make many pairs that are as far apart as the bursts, so of all pairs
 // around the same longest gap about equal lags count once.
 func (a *Analyzer) peak(l *level) (p peak, n int) {
-	times := l.times[max(0, len(l.times)-peakCalls):]
+	times := l.at[max(0, len(l.at)-peakCalls):]
 	n = len(times) - 1
 	if n < 7 {
 		return peak{}, 0
@@ -198,12 +198,15 @@ func (a *Analyzer) peak(l *level) (p peak, n int) {
 	clear(a.across)
 	low, high := peakBins, 0
 	for i, t := range times {
-		longest, at := int64(0), int32(0)
+		longest, at := 0.0, int32(0)
 		for j := i + 1; j < min(len(times), i+1+peakNeighbours); j++ {
 			if gap := times[j] - times[j-1]; gap > longest {
 				longest, at = gap, int32(j)
 			}
-			lag := float64(times[j]-t) / 1000
+			if longest > l.cut { // a night: every day begins after one
+				break
+			}
+			lag := times[j] - t
 			if lag < peakLeast {
 				continue
 			}

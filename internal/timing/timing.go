@@ -77,6 +77,7 @@ type Analyzer struct {
 type level struct {
 	merge  float64   // seconds
 	times  []int64   // first call of each callback
+	at     []float64 // the same in seconds, moved by a fraction of a tick
 	failed int       // callbacks without an answered call
 	gaps   []float64 // seconds between callbacks; 0 across a hole
 	sorted []float64 // the gaps that are not 0, sorted
@@ -87,13 +88,16 @@ type level struct {
 // Analyze looks at calls. With fewer than MinCalls callbacks the result has Kind None and
 // PValue 1. It neither keeps nor changes the slices of c.
 func (a *Analyzer) Analyze(c *Calls) Result {
-	score, best, lv := a.score(c)
+	score, best, lv, clear := a.score(c)
 	if lv == nil {
 		return Result{PValue: 1, Callbacks: len(a.level[0].times)}
 	}
 	p := finalP(len(a.level[0].times), score)
 	if p > MaxPValue {
 		return Result{PValue: p, Callbacks: len(a.level[0].times), Failed: a.level[0].failed}
+	}
+	if clear != nil { // the callbacks of a timer tell more of it than the calls around them
+		lv, best = clear, testShape
 	}
 	r := Result{PValue: p, Callbacks: len(lv.times), Merged: lv.merge, Failed: lv.failed}
 	a.describe(&r, lv, best)
@@ -115,9 +119,11 @@ const (
 )
 
 // score returns the greatest -log10 of a test's own p-value over all tests and levels, the
-// test and the level that gave it.
-func (a *Analyzer) score(c *Calls) (score float64, best test, lv *level) {
+// test and the level that gave it. clear is the level whose gaps are most alike, nil unless
+// they are so beyond doubt.
+func (a *Analyzer) score(c *Calls) (score float64, best test, lv, clear *level) {
 	levels := a.levels(c)
+	alike := 0.0
 	for i := range levels {
 		l := &levels[i]
 		if len(l.times) < MinCalls {
@@ -128,13 +134,23 @@ func (a *Analyzer) score(c *Calls) (score float64, best test, lv *level) {
 			if n < MinCalls-1 {
 				continue
 			}
-			if s := testScore(t, n, stat); s > score || lv == nil {
+			s := testScore(t, n, stat)
+			if s > score || lv == nil {
 				score, best, lv = s, t, l
+			}
+			if t == testShape && s > alike {
+				alike, clear = s, l
 			}
 		}
 	}
-	return score, best, lv
+	if alike < max(clearScore, score/2) {
+		clear = nil
+	}
+	return score, best, lv, clear
 }
+
+// clearScore is the score of testShape from which gaps are alike beyond doubt.
+const clearScore = 8
 
 // statistic returns a test's statistic on a level and the number of gaps that it saw.
 func (a *Analyzer) statistic(t test, l *level, i int) (stat float64, n int) {
@@ -179,7 +195,8 @@ func (a *Analyzer) levels(c *Calls) []level {
 	l0 := &a.level[0]
 	count := 1
 	if len(l0.gaps) >= 6 {
-		for _, m := range l0.jumps() {
+		jumps, n := l0.jumps()
+		for _, m := range jumps[:n] {
 			l := &a.level[count]
 			l.fill(millis, failed, hole, m, dither)
 			if len(l.times) >= MinCalls {
@@ -200,7 +217,7 @@ func (a *Analyzer) levels(c *Calls) []level {
 // call's place alone.
 func (l *level) fill(millis []int64, failed, hole func(int) bool, merge, tick float64) {
 	l.merge, l.failed = merge, 0
-	l.times, l.gaps = l.times[:0], l.gaps[:0]
+	l.times, l.at, l.gaps = l.times[:0], l.at[:0], l.gaps[:0]
 	answered := true
 	limit := int64(merge * 1000)
 	start := 0.0
@@ -221,7 +238,7 @@ func (l *level) fill(millis []int64, failed, hole func(int) bool, merge, tick fl
 				l.gaps = append(l.gaps, max(at-start, 1e-4))
 			}
 		}
-		l.times = append(l.times, t)
+		l.times, l.at = append(l.times, t), append(l.at, at)
 		start = at
 	}
 	if !answered {
@@ -248,11 +265,10 @@ func fraction(x uint64) float64 {
 
 // jumps returns the thresholds, at most two, at which the gaps fall most clearly into short
 // and long ones: between retries of a callback and the wait for the next.
-func (l *level) jumps() []float64 {
+func (l *level) jumps() (at [2]float64, n int) {
 	s := l.sorted
-	n := len(s)
 	var found [2]struct{ ratio, at float64 }
-	for i := max(1, n/6); i < n-max(2, n/12); i++ {
+	for i := max(1, len(s)/6); i < len(s)-max(2, len(s)/12); i++ {
 		ratio := s[i] / s[i-1]
 		if ratio < 1.5 {
 			continue
@@ -266,13 +282,13 @@ func (l *level) jumps() []float64 {
 			found[1].ratio, found[1].at = ratio, at
 		}
 	}
-	var at []float64
 	for _, f := range found {
 		if f.ratio > 0 {
-			at = append(at, f.at)
+			at[n] = f.at
+			n++
 		}
 	}
-	return at
+	return at, n
 }
 
 // cutPauses finds the length above which a gap is a pause: nights, hosts that were off.

@@ -7,7 +7,6 @@ import (
 	"reflect"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -92,7 +91,7 @@ func seen(l loop) *Calls { return l.calls(rand.New(rand.NewPCG(1, 7))) }
 func fibonacci(i int) float64 { return math.Round(math.Pow(math.Phi, float64(i+4)) / math.Sqrt(5)) }
 
 func TestDescription(t *testing.T) {
-	const any = -1
+	const free = -1 // anything will do
 	for _, c := range []struct {
 		name    string
 		calls   *Calls
@@ -102,7 +101,7 @@ func TestDescription(t *testing.T) {
 		missed  int
 		failed  int
 		regimes []float64 // their periods, within a tenth
-		hours   uint32    // 0 for any
+		hours   uint32    // 0 for free
 	}{
 		{"a loop that sleeps a minute", every(50, 3600, 60.05), Sleep, 60.05, 0, 0, 0, []float64{60}, 1 << 1},
 		{"the least that can be told", every(4, 7201, 60.05), Sleep, 60.05, 0, 0, 0, []float64{60}, 1 << 2},
@@ -111,16 +110,16 @@ func TestDescription(t *testing.T) {
 		{"jitter to both sides", seen(loop{gap: plusMinus(300, .2), hours: 48}), Sleep, 300, .18, 0, 0, []float64{300}, 1<<24 - 1},
 		{"jitter to one side", seen(loop{gap: below(300, .2), hours: 48}), Sleep, 270, .1, 0, 0, []float64{270}, 0},
 		{"added jitter", seen(loop{gap: above(60, 30), hours: 24}), Sleep, 75, .19, 0, 0, []float64{75}, 0},
-		{"jitter of nine tenths", seen(loop{gap: plusMinus(60, .9), hours: 24}), Sleep, any, any, any, 0, nil, 0},
+		{"jitter of nine tenths", seen(loop{gap: plusMinus(60, .9), hours: 24}), Sleep, free, free, free, 0, nil, 0},
 		{"callbacks that are lost, two of them in a row", without(every(60, 0, 60.05), 5, 17, 18, 40), Sleep, 60.05, 0, 4, 0, []float64{60}, 0},
-		{"some strays", merged(every(100, 5, 60.05), every(9, 17, 611.3)), Sleep, 60.05, 0, any, 0, []float64{60}, 0},
+		{"some strays", merged(every(100, 5, 60.05), every(9, 17, 611.3)), Sleep, 60.05, 0, free, 0, []float64{60}, 0},
 		{"cron every five minutes", cron(60, 300), Clock, 300, 0, 0, 0, []float64{300}, 0},
 		{"cron every hour", cron(60, 3600), Clock, 3600, 0, 0, 0, []float64{3600}, 1<<24 - 1},
 		{"nights without a call", seen(loop{gap: plusMinus(300, .1), hours: 96, work: true}), Sleep, 300, .09, 0, 0, []float64{300, 300, 300, 300}, 1<<17 - 1<<8},
 		{"a host that is off", seen(loop{gap: plusMinus(300, .1), hours: 24, off: .35}), Sleep, 300, .09, 0, 0, []float64{300, 300}, 0},
 		{"another sleep after an hour", merged(every(60, 0, 60.05), every(24, 60*60.05+540, 600.05)), Sleep, 60.05, 0, 0, 0, []float64{60, 600}, 0},
-		{"gaps that double", growing(12, func(i int) float64 { return 5 * math.Pow(2, float64(i)) }), Growing, any, any, 0, 0, []float64{any}, 0},
-		{"gaps of Fibonacci", growing(14, fibonacci), Growing, any, any, 0, 0, []float64{any}, 0},
+		{"gaps that double", growing(12, func(i int) float64 { return 5 * math.Pow(2, float64(i)) }), Growing, free, free, 0, 0, []float64{free}, 0},
+		{"gaps of Fibonacci", growing(14, fibonacci), Growing, free, free, 0, 0, []float64{free}, 0},
 		{"side by side connections are one callback", retried(50, 60.05, 0, .02, .1), Sleep, 60.05, 0, 0, 0, []float64{60}, 0},
 		{"no callback is answered", failing(every(50, 0, 60.05)), Sleep, 60.05, 0, 0, 50, []float64{60}, 0},
 		{"a hole before the first call", holes(every(50, 0, 60.05), 0), Sleep, 60.05, 0, 0, 0, []float64{60}, 0},
@@ -137,13 +136,13 @@ func TestDescription(t *testing.T) {
 			if r.Kind != c.kind {
 				t.Errorf("kind: got %q, want %q", r.Kind, c.kind)
 			}
-			if c.period != any && math.Abs(r.Period-c.period) > 0.03*c.period {
+			if c.period != free && math.Abs(r.Period-c.period) > 0.03*c.period {
 				t.Errorf("period: got %v s, want %v s", r.Period, c.period)
 			}
-			if c.jitter != any && math.Abs(r.Jitter-c.jitter) > 0.03 {
+			if c.jitter != free && math.Abs(r.Jitter-c.jitter) > 0.03 {
 				t.Errorf("jitter: got %v, want %v", r.Jitter, c.jitter)
 			}
-			if c.missed != any && r.Missed != c.missed {
+			if c.missed != free && r.Missed != c.missed {
 				t.Errorf("missed: got %d, want %d", r.Missed, c.missed)
 			}
 			if r.Failed != c.failed {
@@ -159,7 +158,7 @@ func TestDescription(t *testing.T) {
 				t.Fatalf("regimes: got %v, want %d", r.Regimes, len(c.regimes))
 			}
 			for i, p := range c.regimes {
-				if p != any && math.Abs(r.Regimes[i].PeriodSeconds-p) > 0.1*p {
+				if p != free && math.Abs(r.Regimes[i].PeriodSeconds-p) > 0.1*p {
 					t.Errorf("regime %d: got %v, want a period of %v s", i, r.Regimes[i], p)
 				}
 			}
@@ -263,8 +262,7 @@ func TestAllocations(t *testing.T) {
 	}
 	for i, c := range series {
 		regimes := len(a.Analyze(c).Regimes)
-		// A list of regimes, which grows, and two of the thresholds at which calls are merged.
-		if got, most := testing.AllocsPerRun(10, func() { a.Analyze(c) }), float64(regimes+2); got > most {
+		if got, most := testing.AllocsPerRun(10, func() { a.Analyze(c) }), float64(regimes); got > most { // for their list, which grows
 			t.Errorf("series %d with %d regimes: %v allocations, want at most %v", i, regimes, got, most)
 		}
 	}
@@ -305,16 +303,12 @@ func FuzzAnalyze(f *testing.F) {
 		slices.Sort(c.Millis)
 		before := &Calls{slices.Clone(c.Millis), slices.Clone(c.Failed), slices.Clone(c.Holes)}
 		var a Analyzer
-		start := time.Now()
 		r := a.Analyze(c)
-		if d := time.Since(start); d > 5*time.Second {
-			t.Errorf("%d calls took %v", len(c.Millis), d)
-		}
 		if !reflect.DeepEqual(c, before) {
 			t.Error("the calls were changed")
 		}
-		if !(r.PValue >= 0 && r.PValue <= 1) {
-			t.Errorf("p-value: got %v, want 0 to 1", r.PValue)
+		if !(r.PValue > 0 && r.PValue <= 1) {
+			t.Errorf("p-value: got %v, want more than 0, at most 1", r.PValue)
 		}
 		if r.Callbacks < 0 || r.Callbacks > len(c.Millis) || r.Failed < 0 || r.Failed > r.Callbacks {
 			t.Errorf("got %d callbacks, %d failed, of %d calls", r.Callbacks, r.Failed, len(c.Millis))
