@@ -14,6 +14,12 @@ BENCHTIME ?= 1s
 FUZZTIME ?= 10s
 
 .DELETE_ON_ERROR:
+# Worlds to fit the rank on, and others to judge the fit by (seed numbers; 1-99 are for fitting, 201 on for docs/accuracy.md).
+W := scenarios
+FIT_TRAIN := $(W)/day.yaml:1-6,$(W)/day.yaml@vary:1-14,$(W)/day.yaml@pairs:1-3,$(W)/plain.yaml:1-4,$(W)/plain.yaml@vary:1-8,$(W)/plain.yaml@pairs:1-2,$(W)/enterprise.yaml:1-4,$(W)/enterprise.yaml@vary:1-6,$(W)/enterprise-b.yaml:1-4,$(W)/bot-week.yaml:1-6,$(W)/internet-noise.yaml:1-3
+FIT_HELD := $(W)/day.yaml:101-103,$(W)/day.yaml@vary:101-106,$(W)/day.yaml@pairs:101-101,$(W)/plain.yaml:101-102,$(W)/plain.yaml@pairs:101-101,$(W)/enterprise.yaml:101-102,$(W)/enterprise.yaml@vary:101-103,$(W)/enterprise-b.yaml:101-102,$(W)/bot-week.yaml:101-103,$(W)/internet-noise.yaml:101-102
+FIT_CAPTURES := ctu-normal-days,m57-office-day,iot23-hakai-torii,emotet-icedid,njrat-reconnect,bab0-apt-http,suricata-iot-day,rat-short-pcaps
+
 .PHONY: all build demo test test-integration lint format crossbuild layers generated bench pgo accuracy fuzz check clean
 
 all: build
@@ -85,6 +91,11 @@ pgo:
 accuracy:
 	go test ./internal/scan -count=1 -run TestKnownBeacons -update
 	go run ./bench/accuracy $(if $(QUICK),-quick)
+
+## fit: the points of the rank, from simulated worlds and the captures in ../shared; minutes the first time
+fit:
+	go run ./bench/fit -train $(FIT_TRAIN) -captures ../shared/data:$(FIT_CAPTURES) -held $(FIT_HELD) -out internal/rank/model.yaml -report docs/ranking-fit.md
+	go test ./internal/rank -update
 
 ## fuzz: every fuzz target, for FUZZTIME each
 fuzz:

@@ -235,7 +235,7 @@ func (a *app) notes(s *scan.Summary, o *scan.Options) {
 		note("%s whose process details found no more room", human.Plural(s.DetailsLost, "event"))
 	}
 	if s.Hidden > 0 {
-		note("%s of the timing model below rank.min_score = %v left out", human.Plural(int64(s.Hidden), "finding"), o.Rank.MinScore)
+		note("%s of the timing model left out: below rank.min_score = %v, or not among the best rank.rows_per_host_day = %v of their hosts", human.Plural(int64(s.Hidden), "finding"), o.Rank.MinScore, o.Rank.PerDay)
 	}
 	if s.CallsDropped > 0 {
 		note("%s whose times found no more room: the timing model does not know them", human.Plural(s.CallsDropped, "call"))

@@ -135,7 +135,7 @@ func (a *app) options(f *scanFlags, args []string) (*scan.Options, *config.Loade
 		}
 		o.Rank = &scan.Rank{
 			Filter: remote, Lookback: int64(c.Timing.Lookback / time.Second),
-			MaxFalse: c.Timing.MaxFalseDiscoveryRate, MinScore: c.Rank.MinScore, Model: model,
+			MaxFalse: c.Timing.MaxFalseDiscoveryRate, MinScore: c.Rank.MinScore, PerDay: c.Rank.RowsPerHostDay, Model: model,
 		}
 	}
 	var problems []files.Problem

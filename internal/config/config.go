@@ -69,6 +69,7 @@ func Default() Config {
 		Beacon:   beacon.DefaultParams(),
 		Filter:   filter.Default(),
 		Detector: DetectorFresnel,
+		Rank:     rank.DefaultConfig(),
 		Timing:   Timing{Lookback: 7 * 24 * time.Hour, MaxFalseDiscoveryRate: 0.05},
 		Schedule: Schedule{Every: time.Hour},
 		Limits:   Limits{MemoryMB: 8192, MaxErrorsShown: 5},

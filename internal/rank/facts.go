@@ -26,7 +26,7 @@ type Facts struct {
 	ActiveHours   int     // hours of the day (UTC) with callbacks, 0 to 24
 	Regimes       int     // stretches of steady timing that pauses or changes of period divide
 	FailedShare   float64 // share of the attempts that were not answered
-	Siblings      int     // other destinations that the same process of the host, or the host where no process is known, calls on a timer of about the same period
+	Siblings      int     // other destinations that the same process of the host, or the host where no process is known, called on a timer of about the same period before this one began or after it ended
 
 	// What it sends. Spreads are (90th - 10th percentile) / median over the callbacks.
 	HasBytes               bool

@@ -243,7 +243,7 @@ var pieces = []Piece{
 		},
 	},
 	{
-		Name: "siblings", Doc: "Other destinations that the same process of the host, or the host where no process is known, calls on a timer of about the same period: the servers of one implant, or of one program.", Free: true,
+		Name: "siblings", Doc: "Other destinations that the same process of the host, or the host where no process is known, called on a timer of about the same period before this one began or after it ended: the servers that an implant moves among.", Free: true,
 		Levels: []Level{
 			{"alone", Plain, "none"},
 			{"one", For, "one"},
@@ -258,13 +258,13 @@ var pieces = []Piece{
 		},
 		say: func(b []byte, v view, level uint8) []byte {
 			if level == 1 {
-				return append(b, "no other destination on the same timer"...)
+				return append(b, "no other destination before or after it on the same timer"...)
 			}
 			b = count(b, v.f.Siblings)
 			if v.f.Siblings == 1 {
-				return append(b, " other destination on the same timer"...)
+				return append(b, " other destination before or after it on the same timer"...)
 			}
-			return append(b, " other destinations on the same timer"...)
+			return append(b, " other destinations before or after it on the same timer"...)
 		},
 	},
 

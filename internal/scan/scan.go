@@ -56,6 +56,7 @@ type Rank struct {
 	Lookback int64          // seconds before the end of a look that it sees
 	MaxFalse float64        // rate of false discoveries, up to timing.MaxPValue
 	MinScore float64        // findings of the timing model below it are left out
+	PerDay   float64        // and so are all but the best of a host, so many for each day of its data; 0 for no bound
 	Model    *rank.Model
 }
 

@@ -72,8 +72,9 @@ func alike(a, b *Sighting) bool {
 	return few(a) && few(b)
 }
 
-// siblings counts for each found unit the other destinations that its caller calls on a timer
-// of about the same period: one implant's servers, or one program's.
+// siblings counts for each found unit the other destinations that its caller called on a timer
+// of about the same period before this one began or after it ended: the servers that an
+// implant moves among. Destinations that are called side by side are not counted.
 func siblings(found []*unit) {
 	type caller struct{ host, process uint32 }
 	by := map[caller][]*unit{}
@@ -82,16 +83,21 @@ func siblings(found []*unit) {
 		by[c] = append(by[c], u)
 	}
 	for _, of := range by {
-		slices.SortFunc(of, func(a, b *unit) int { return cmp.Compare(a.timing.Period, b.timing.Period) })
-		from, to := 0, 0
-		for _, u := range of { // a window over the periods
-			for of[from].timing.Period < u.timing.Period/samePeriod {
-				from++
+		// By period; of a caller with very many the nearest ones are looked at.
+		slices.SortFunc(of, func(a, b *unit) int {
+			return cmp.Or(cmp.Compare(a.timing.Period, b.timing.Period), cmp.Compare(a.first, b.first), cmp.Compare(a.last, b.last))
+		})
+		for i, u := range of {
+			for j := max(0, i-maxAlike); j < min(len(of), i+maxAlike); j++ {
+				v := of[j]
+				if v == u || v.timing.Period > u.timing.Period*samePeriod || u.timing.Period > v.timing.Period*samePeriod {
+					continue
+				}
+				overlap := min(u.last, v.last) - max(u.first, v.first)
+				if overlap*10 < min(u.last-u.first, v.last-v.first) {
+					u.siblings++
+				}
 			}
-			for to < len(of) && of[to].timing.Period <= u.timing.Period*samePeriod {
-				to++
-			}
-			u.siblings = to - from - 1
 		}
 	}
 }

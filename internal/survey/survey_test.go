@@ -340,21 +340,24 @@ func TestCases(t *testing.T) {
 	}
 }
 
-// TestSiblings holds the window over sorted periods to a comparison of each with each.
+// TestSiblings holds the neighbours by period to a comparison of each with each.
 func TestSiblings(t *testing.T) {
 	rng := rand.New(rand.NewPCG(4, 4))
 	var found []*unit
 	for range 300 {
 		u := &unit{info: info{host: uint32(rng.IntN(4)), process: uint32(rng.IntN(2))}}
 		u.timing.Period = math.Round(math.Exp(rng.Float64()*5)) * float64(rng.IntN(8)) // some are equal, some 0
+		u.first = int64(rng.IntN(100))
+		u.last = u.first + int64(rng.IntN(40))
 		found = append(found, u)
 	}
 	siblings(found)
 	for i, u := range found {
-		want := -1 // itself
+		want := 0
 		for _, v := range found {
 			p, q := u.timing.Period, v.timing.Period
-			if u.info == v.info && q >= p/samePeriod && q <= p*samePeriod {
+			shared := min(u.last, v.last) - max(u.first, v.first)
+			if u != v && u.info == v.info && q <= p*samePeriod && p <= q*samePeriod && 10*shared < min(u.last-u.first, v.last-v.first) {
 				want++
 			}
 		}
