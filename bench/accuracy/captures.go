@@ -221,7 +221,7 @@ func (c *capture) look(dir string, filtered bool, set settings) (*seen, error) {
 			other.add(e, group)
 		}),
 		Filter: ref, GroupBy: c.groupBy, Params: beacon.DefaultParams(), Runs: scan.Runs{Mode: scan.Schedule, Every: referenceEvery},
-		Rank:    &scan.Rank{Filter: remote, Lookback: int64(set.lookback.Seconds()), MaxFalse: set.maxFalse, MinScore: set.minScore, Model: set.model},
+		Rank:    &scan.Rank{Filter: remote, Lookback: int64(set.lookback.Seconds()), MaxFalse: set.maxFalse, MinScore: set.minScore, PerDay: set.perDay, Model: set.model},
 		Workers: 1,
 	}, func(r *finding.Result) error {
 		group := subjectOf(r.Group.Fields, r.Group.Values)
@@ -234,7 +234,7 @@ func (c *capture) look(dir string, filtered bool, set settings) (*seen, error) {
 			}
 			g.score = max(g.score, r.Stats.BeaconingScore)
 		}
-		if r.Row == nil || !r.Row.Found || r.Row.Assessment.Score < set.minScore {
+		if r.Row == nil { // of a group that the timing model was not shown
 			return nil
 		}
 		group.Domain, group.Port = r.Row.Domain, int(r.Row.Port)

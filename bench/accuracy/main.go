@@ -20,9 +20,9 @@ import (
 	"fresnel/internal/config"
 )
 
-// lastOfFit is the last seed that the model may be fitted on (bench/fit): what is reported comes
-// from later ones.
-const lastOfFit = 99
+// lastOfTuning is the last seed that models are fitted on or chosen by (bench/fit): what is
+// reported comes from later ones.
+const lastOfTuning = 199
 
 func main() {
 	if err := run(); err != nil {
@@ -53,7 +53,7 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	p := &page{Quick: *quick, settings: settings{model, c.Timing.Lookback, c.Timing.MaxFalseDiscoveryRate, c.Rank.MinScore}}
+	p := &page{Quick: *quick, settings: settings{model, c.Timing.Lookback, c.Timing.MaxFalseDiscoveryRate, c.Rank.MinScore, c.Rank.RowsPerHostDay}}
 	if err := p.read(); err != nil {
 		return err
 	}
@@ -78,8 +78,8 @@ func seeds(text string) ([]uint64, error) {
 	if err1 != nil || err2 != nil || first > last {
 		return nil, fmt.Errorf("got %q, want first-last", text)
 	}
-	if first <= lastOfFit {
-		return nil, fmt.Errorf("got %d, want %d or more: the model is fitted on those before", first, lastOfFit+1)
+	if first <= lastOfTuning {
+		return nil, fmt.Errorf("got %d, want %d or more: models are fitted on and chosen by those before", first, lastOfTuning+1)
 	}
 	var all []uint64
 	for s := first; s <= last; s++ {

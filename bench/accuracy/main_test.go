@@ -30,7 +30,7 @@ func TestWatchIsAScan(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	set := settings{model, c.Timing.Lookback, c.Timing.MaxFalseDiscoveryRate, c.Rank.MinScore}
+	set := settings{model, c.Timing.Lookback, c.Timing.MaxFalseDiscoveryRate, c.Rank.MinScore, c.Rank.RowsPerHostDay}
 	w, err := newWatch(set)
 	if err != nil {
 		t.Fatal(err)
@@ -53,13 +53,18 @@ func TestWatchIsAScan(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i := range s.Found {
-		found[nameOf(subjectOfSighting(&s.Found[i]))] = s.Found[i].Assessment.Score
-	}
 	flags := map[string]int{}
 	all, err := w.reference.run()
 	if err != nil {
 		t.Fatal(err)
+	}
+	shown := set.shown(s.Found)
+	if len(shown) >= len(s.Found) {
+		t.Fatalf("all %d rows are shown: nothing to compare the bound of a host by", len(shown))
+	}
+	list := withFlagged(shown, s, all)
+	for i := range list {
+		found[nameOf(subjectOfSighting(&list[i]))] = list[i].Assessment.Score
 	}
 	for _, g := range all {
 		flags[nameOf(g.subject)] = g.score
@@ -74,18 +79,18 @@ func TestWatchIsAScan(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	list, problems := files.Expand([]string{path})
+	paths, problems := files.Expand([]string{path})
 	tapped := 0
 	sum, err := scan.Run(t.Context(), scan.Options{
-		Files: list, Problems: problems, Filter: ref, Params: beacon.DefaultParams(), Runs: scan.Runs{Mode: scan.Schedule, Every: referenceEvery},
+		Files: paths, Problems: problems, Filter: ref, Params: beacon.DefaultParams(), Runs: scan.Runs{Mode: scan.Schedule, Every: referenceEvery},
 		Formats: tap(sources.Formats, func(*event.Event) { tapped++ }),
-		Rank:    &scan.Rank{Filter: remote, Lookback: int64(set.lookback.Seconds()), MaxFalse: set.maxFalse, Model: model},
+		Rank:    &scan.Rank{Filter: remote, Lookback: int64(set.lookback.Seconds()), MaxFalse: set.maxFalse, MinScore: set.minScore, PerDay: set.perDay, Model: model},
 	}, func(r *finding.Result) error {
 		who := subjectOf(r.Group.Fields, r.Group.Values)
 		if r.Stats.IsBeaconing {
 			wantFlags[nameOf(who)] = max(wantFlags[nameOf(who)], r.Stats.BeaconingScore)
 		}
-		if r.Row != nil && r.Row.Found {
+		if r.Row != nil {
 			who.Domain, who.IP = r.Row.Domain, r.Row.Address.String()
 			wantFound[nameOf(who)] = r.Row.Assessment.Score
 		}
@@ -117,8 +122,8 @@ func TestWatchIsAScan(t *testing.T) {
 
 func TestSeedsOfTheFitAreRefused(t *testing.T) {
 	for _, tt := range []struct{ text, want string }{
-		{"99", "got 99, want 100 or more"},
-		{"1-205", "got 1, want 100 or more"},
+		{"199", "got 199, want 200 or more"},
+		{"1-205", "got 1, want 200 or more"},
 		{"205-201", `got "205-201", want first-last`},
 		{"x", `got "x", want first-last`},
 	} {
@@ -130,9 +135,12 @@ func TestSeedsOfTheFitAreRefused(t *testing.T) {
 	if err != nil || len(got) != 3 || got[0] != 201 {
 		t.Errorf("got %v, %v, want 201 to 203", got, err)
 	}
-	p := &page{Model: []string{"Fitted by: go run ./bench/fit -train scenarios/day.yaml:1-6,scenarios/day.yaml@pairs:98-201,capture:/x/m57-office-day -l2 1"}}
-	if err := p.heldOut(); err == nil || !strings.Contains(err.Error(), "fitted on seed 201") {
+	p := &page{fitted: "Fitted by: go run ./bench/fit -train scenarios/day.yaml:1-6,scenarios/day.yaml@pairs:98-201,capture:/x/m57-office-day -l2 1"}
+	if err := p.heldOut(); err == nil || !strings.Contains(err.Error(), "fitted on day.yaml@pairs:98-201") {
 		t.Errorf("got %v, want that 201 is named", err)
+	}
+	if err := new(page).heldOut(); err == nil {
+		t.Error("got no error for a model of which nothing is known")
 	}
 	if !p.inFit("m57-office-day") || p.inFit("rita-http-24h") {
 		t.Error("want m57-office-day to be in the fit, and rita-http-24h not")

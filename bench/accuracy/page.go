@@ -3,8 +3,10 @@ package main
 import (
 	"cmp"
 	_ "embed"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -33,25 +35,26 @@ type page struct {
 	Captures []*seen // nil when they are not here
 	Filtered []*seen // the normal days once more, with the default filter; nil for the others
 	Nulls    []*null
-	Model    []string
 	Known    string // what the reference statistics make of known beacons, in detail
 
 	settings settings
+	fitted   string // what the model was fitted on
 }
 
-// read reads what other commands wrote: how the model was made, and the test's page. It fails
-// when the model was fitted on a seed that is reported.
+// read reads what other commands wrote: what the model was fitted on, and the test's page. It
+// fails when the model was fitted on a seed that is reported.
 func (p *page) read() error {
-	model, err := os.ReadFile("internal/rank/model.yaml")
-	if err != nil {
-		return err
-	}
-	for line := range strings.Lines(string(model)) {
-		text, comment := strings.CutPrefix(line, "#")
-		if !comment {
-			break
+	// The model names it itself, or the report of the fit does.
+	for _, x := range []struct{ path, begin string }{{"internal/rank/model.yaml", "# Fitted by: "}, {"docs/ranking-fit.md", "Fitted on "}} {
+		text, err := os.ReadFile(x.path)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
 		}
-		p.Model = append(p.Model, strings.TrimSpace(text))
+		for line := range strings.Lines(string(text)) {
+			if strings.HasPrefix(line, x.begin) && p.fitted == "" {
+				p.fitted = strings.TrimSpace(line)
+			}
+		}
 	}
 	if err := p.heldOut(); err != nil {
 		return err
@@ -69,21 +72,26 @@ func (p *page) write(w io.Writer) error {
 	return t.Execute(w, p)
 }
 
-// fitted finds what the model was fitted on in the line that says how.
+// What the model was fitted on stands in a list: scenarios/day.yaml@pairs:1-3,capture:/data/m57.
 var (
-	fittedSeeds    = regexp.MustCompile(`\.yaml(?:@\w+)?:(\d+)(?:-(\d+))?`)
-	fittedCaptures = regexp.MustCompile(`capture:([^\s,]+)`)
+	fittedWorlds   = regexp.MustCompile(`([\w-]+)\.yaml(?:@(\w+))?:(\d+)(?:-(\d+))?`)
+	fittedCaptures = regexp.MustCompile("capture:([^\\s,`]+)")
 )
 
-// heldOut fails when the model was fitted on a seed that is reported.
+// heldOut fails when the model was fitted on a seed that may be reported, and when nothing tells
+// what it was fitted on.
 func (p *page) heldOut() error {
-	for _, m := range fittedSeeds.FindAllStringSubmatch(strings.Join(p.Model, " "), -1) {
-		last, err := strconv.ParseUint(cmp.Or(m[2], m[1]), 10, 64)
+	worlds := fittedWorlds.FindAllStringSubmatch(p.fitted, -1)
+	if len(worlds) == 0 {
+		return errors.New("neither internal/rank/model.yaml nor docs/ranking-fit.md tells what the model was fitted on; run make fit")
+	}
+	for _, m := range worlds {
+		last, err := strconv.ParseUint(cmp.Or(m[4], m[3]), 10, 64)
 		if err != nil {
 			return err
 		}
-		if last > lastOfFit {
-			return fmt.Errorf("internal/rank/model.yaml: fitted on seed %d, want none after %d, so that what is reported was not seen", last, lastOfFit)
+		if last > lastOfTuning {
+			return fmt.Errorf("the model was fitted on %s, want no seed after %d, so that what is reported was not seen", m[0], lastOfTuning)
 		}
 	}
 	return nil
@@ -91,12 +99,37 @@ func (p *page) heldOut() error {
 
 // inFit reports whether the model was fitted on a folder of captures.
 func (p *page) inFit(folder string) bool {
-	for _, m := range fittedCaptures.FindAllStringSubmatch(strings.Join(p.Model, " "), -1) {
+	for _, m := range fittedCaptures.FindAllStringSubmatch(p.fitted, -1) {
 		if filepath.Base(m[1]) == folder {
 			return true
 		}
 	}
 	return false
+}
+
+// FittedOn is the table of what the model was fitted on.
+func (p *page) FittedOn() string {
+	t := newTable("scenario", "view", "seeds")
+	for _, m := range fittedWorlds.FindAllStringSubmatch(p.fitted, -1) {
+		seeds := m[3]
+		if m[4] != "" {
+			seeds += " to " + m[4]
+		}
+		t.row(m[1], cmp.Or(m[2], "as it is"), seeds)
+	}
+	return t.String()
+}
+
+// CapturesInFit names the captures that the model was fitted on.
+func (p *page) CapturesInFit() string {
+	var names []string
+	for _, m := range fittedCaptures.FindAllStringSubmatch(p.fitted, -1) {
+		names = append(names, filepath.Base(m[1]))
+	}
+	if len(names) == 0 {
+		return "none"
+	}
+	return strings.Join(names, ", ")
 }
 
 // nameOf is the name of a capture, marked when the fit saw it.
@@ -105,22 +138,6 @@ func (p *page) nameOf(s *seen) string {
 		return s.capture.name() + " ‡"
 	}
 	return s.capture.name()
-}
-
-// FittedBy is the command that made the model.
-func (p *page) FittedBy() string {
-	var b strings.Builder
-	for _, line := range p.Model {
-		if by, ok := strings.CutPrefix(line, "Fitted by: "); ok {
-			for i, word := range strings.Split(by, ",") { // one word is hundreds of letters long
-				if i > 0 {
-					b.WriteString(",\n    ")
-				}
-				b.WriteString(word)
-			}
-		}
-	}
-	return b.String()
 }
 
 // Seeds tells the seeds of the worlds of a scenario.
@@ -137,6 +154,9 @@ func (p *page) MaxFalse() string { return fmt.Sprintf("%g %%", p.settings.maxFal
 
 // MinScore is the threshold of the list.
 func (p *page) MinScore() string { return fmt.Sprintf("%g", p.settings.minScore) }
+
+// PerDay is how many rows a host shows.
+func (p *page) PerDay() string { return fmt.Sprintf("%g", p.settings.perDay) }
 
 func (p *page) of(name string) *measured {
 	return p.Sets[slices.IndexFunc(p.Sets, func(m *measured) bool { return m.name == name || m.scenario == name })]
@@ -417,6 +437,24 @@ func (p *page) Missed() string {
 		}
 	}
 	return t.String()
+}
+
+// MissedCount counts them by reason.
+func (p *page) MissedCount() string {
+	hidden, untimed, all := 0, 0, 0
+	for _, m := range p.Sets {
+		for _, w := range m.worlds {
+			for _, i := range w.missed {
+				all++
+				if i.hidden {
+					hidden++
+				} else {
+					untimed++
+				}
+			}
+		}
+	}
+	return fmt.Sprintf("%d: %d that the timing model did not find, and %d that it found but that are not among the rows that their hosts show", all, untimed, hidden)
 }
 
 func seconds(s float64) string { return fmt.Sprintf("%.4g s", s) }

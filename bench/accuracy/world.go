@@ -62,6 +62,7 @@ type missedImplant struct {
 	implant evaluate.Implant
 	world   string
 	why     string
+	hidden  bool // found by the timing model, and not shown
 }
 
 // A world is what the detectors did in one world.
@@ -86,6 +87,7 @@ type settings struct {
 	lookback time.Duration
 	maxFalse float64
 	minScore float64
+	perDay   float64
 }
 
 // notInList is the place of what is in no row.
@@ -158,6 +160,15 @@ type snapshot struct {
 	scored []scored
 }
 
+// lists are what the detectors said of a world.
+type lists struct {
+	shown      []survey.Sighting // by falling score: the list of a scan
+	found      []survey.Sighting // by the timing model, shown or not
+	everything []survey.Sighting // that was timed, found or not
+	shots      []snapshot        // of what the timing model found and shows, and of RITA
+	flagged    map[string]*flagged
+}
+
 // run makes a world and lets the detectors look at it.
 func (d *dataset) run(seed uint64, set settings) (*world, error) {
 	sc, err := simulate.Load("scenarios/" + d.scenario + ".yaml")
@@ -174,16 +185,17 @@ func (d *dataset) run(seed uint64, set settings) (*world, error) {
 	var shots []snapshot
 	end := sc.Start.Add(sc.Length)
 	next := sc.Start.Add(lookEvery)
-	shot := func(at time.Time) error {
+	shot := func(at time.Time) (*survey.Survey, error) {
 		s, err := w.look(at, set.maxFalse)
-		if err == nil {
-			shots = append(shots, snapshot{at, s.Found, w.peer.scores(at.Unix())})
+		if err != nil {
+			return nil, err
 		}
-		return err
+		shots = append(shots, snapshot{at, set.shown(s.Found), w.peer.scores(at.Unix())})
+		return s, nil
 	}
 	truth, err := sc.Run(seed, func(e *event.Event) error {
 		for ; d.delays && next.Before(end) && e.TimeNanos > next.UnixNano(); next = next.Add(lookEvery) {
-			if err := shot(next); err != nil {
+			if _, err := shot(next); err != nil {
 				return err
 			}
 		}
@@ -193,13 +205,15 @@ func (d *dataset) run(seed uint64, set settings) (*world, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := shot(end); err != nil {
+	last, err := shot(end)
+	if err != nil {
 		return nil, err
 	}
 	flagged, err := w.reference.run()
 	if err != nil {
 		return nil, err
 	}
+	list := withFlagged(shots[len(shots)-1].found, last, flagged)
 	everything, err := w.look(end, 1)
 	if err != nil {
 		return nil, err
@@ -208,7 +222,7 @@ func (d *dataset) run(seed uint64, set settings) (*world, error) {
 	out := &world{seed: seed, events: w.events, groups: len(w.groups), hostDays: float64(hosts) * sc.Length.Hours() / 24}
 	j := newJoin(truth, d.byLabel)
 	j.truth.Groups, j.truth.Hosts, j.truth.Days = len(w.groups), hosts, sc.Length.Hours()/24
-	return out, j.judge(out, d, set, shots, flagged, everything.Found)
+	return out, j.judge(out, d, &lists{list, last.Found, everything.Found, shots, flagged})
 }
 
 // A join knows the truth of rows.
@@ -266,12 +280,11 @@ func row(m *evaluate.Matcher, s evaluate.Subject, score float64) (evaluate.Row, 
 }
 
 // sightings returns the rows of Fresnel.
-func (j *join) sightings(found []survey.Sighting, minScore float64) (rows []evaluate.Row) {
+func (j *join) sightings(found []survey.Sighting) (rows []evaluate.Row) {
 	for i := range found {
 		g := &found[i]
 		r, ok := row(j.rows, subjectOfSighting(g), g.Assessment.Score)
 		r.PValues = []float64{g.Timing.PValue}
-		r.Unlisted = g.Assessment.Score < minScore
 		if ok {
 			rows = append(rows, r)
 		}
@@ -301,20 +314,19 @@ func (j *join) scored(all []scored) (rows []evaluate.Row) {
 }
 
 // judge fills in out.
-func (j *join) judge(out *world, d *dataset, set settings, shots []snapshot, all map[string]*flagged, everything []survey.Sighting) error {
-	last := shots[len(shots)-1]
-	lists := [detectors][]evaluate.Row{
-		fresnel: j.sightings(last.found, set.minScore), referenceStatistics: j.flagged(all), ritaScore: j.scored(last.scored),
+func (j *join) judge(out *world, d *dataset, l *lists) error {
+	all := [detectors][]evaluate.Row{
+		fresnel: j.sightings(l.shown), referenceStatistics: j.flagged(l.flagged), ritaScore: j.scored(l.shots[len(l.shots)-1].scored),
 	}
 	out.implants = len(j.truth.Implants)
-	for i, rows := range lists {
+	for i, rows := range all {
 		r, err := evaluate.Rows(rows, j.truth)
 		if err != nil {
 			return err
 		}
 		listed := 0
 		for k := range rows {
-			if !rows[k].Unlisted && (i != ritaScore || rows[k].Score >= ritaShown) {
+			if i != ritaScore || rows[k].Score >= ritaShown {
 				listed++
 			}
 		}
@@ -328,34 +340,32 @@ func (j *join) judge(out *world, d *dataset, set settings, shots []snapshot, all
 	}
 	out.anywhere[referenceStatistics] = out.by[referenceStatistics].FirstDetection
 	if d.delays {
-		if err := j.delays(out, set, shots); err != nil {
+		if err := j.delays(out, l.shots); err != nil {
 			return err
 		}
 	}
-	out.inTop = j.inTop(last.found)
-
-	timed := j.sightings(everything, 0)
-	out.missed = j.missed(out.by[fresnel].Missed, timed, last.found, set)
+	out.inTop = j.inTop(l.shown)
+	out.missed = j.missed(out.by[fresnel].Missed, l)
 	for i := range out.missed {
 		out.missed[i].world = fmt.Sprintf("%s, seed %d", d.name, out.seed)
 	}
 	var err error
-	out.cases, err = evaluate.Rows(j.cases(last.found, set.minScore), j.truth)
+	out.cases, err = evaluate.Rows(j.cases(l.shown), j.truth)
 	return err
 }
 
 // cases returns a row for each case of Fresnel: its best row, which shows what one of its rows
 // does.
-func (j *join) cases(found []survey.Sighting, minScore float64) (rows []evaluate.Row) {
+func (j *join) cases(found []survey.Sighting) (rows []evaluate.Row) {
 	at := map[int]int{}
 	for i := range found { // by falling score
 		g := &found[i]
 		r, ok := row(j.rows, subjectOfSighting(g), g.Assessment.Score)
-		if !ok || g.Assessment.Score < minScore {
+		if !ok {
 			continue
 		}
 		k, ok := at[g.Case]
-		if !ok {
+		if !ok || g.Case < 0 { // what the reference alone flags is in no case
 			at[g.Case] = len(rows)
 			rows = append(rows, r)
 			continue
@@ -367,16 +377,16 @@ func (j *join) cases(found []survey.Sighting, minScore float64) (rows []evaluate
 
 // delays fills in how long it took until an implant was first in a list, and among its first
 // rows.
-func (j *join) delays(out *world, set settings, shots []snapshot) error {
+func (j *join) delays(out *world, shots []snapshot) error {
 	var anywhere, early [detectors][]evaluate.Row
 	for _, s := range shots {
-		for i, rows := range map[int][]evaluate.Row{fresnel: j.sightings(s.found, set.minScore), ritaScore: j.scored(s.scored)} {
+		for i, rows := range map[int][]evaluate.Row{fresnel: j.sightings(s.found), ritaScore: j.scored(s.scored)} {
 			slices.SortStableFunc(rows, func(a, b evaluate.Row) int {
 				return cmp.Or(cmp.Compare(b.Score, a.Score), cmp.Compare(len(a.Implants), len(b.Implants)), cmp.Compare(a.Name, b.Name))
 			})
 			for k, r := range rows {
 				r.First = float64(s.end.Unix())
-				if i == ritaScore && r.Score < ritaShown || r.Unlisted {
+				if i == ritaScore && r.Score < ritaShown {
 					continue
 				}
 				anywhere[i] = append(anywhere[i], r)
@@ -422,9 +432,9 @@ func (j *join) inTop(found []survey.Sighting) map[string]int {
 }
 
 // missed tells of implants that are in no row of Fresnel why they are not.
-func (j *join) missed(all []evaluate.Implant, timed []evaluate.Row, found []survey.Sighting, set settings) []missedImplant {
+func (j *join) missed(all []evaluate.Implant, l *lists) []missedImplant {
 	least := map[string]float64{}
-	for _, r := range timed {
+	for _, r := range j.sightings(l.everything) {
 		for _, name := range r.Implants {
 			if p, ok := least[name]; !ok || r.PValues[0] < p {
 				least[name] = r.PValues[0]
@@ -432,7 +442,7 @@ func (j *join) missed(all []evaluate.Implant, timed []evaluate.Row, found []surv
 		}
 	}
 	hidden := map[string]float64{}
-	for _, r := range j.sightings(found, 0) {
+	for _, r := range j.sightings(l.found) {
 		for _, name := range r.Implants {
 			if s, ok := hidden[name]; !ok || r.Score > s {
 				hidden[name] = r.Score
@@ -441,15 +451,15 @@ func (j *join) missed(all []evaluate.Implant, timed []evaluate.Row, found []surv
 	}
 	// The p-value that the rate of false discoveries asks for: that of the last row it lets in.
 	bound := 0.0
-	for i := range found {
-		bound = max(bound, found[i].Timing.PValue)
+	for i := range l.found {
+		bound = max(bound, l.found[i].Timing.PValue)
 	}
 	calls := map[string]int{}
 	most := map[string]int{}
 	for i := range j.labels.Labels {
-		l := &j.labels.Labels[i]
-		calls[l.Implant] += l.Callbacks
-		most[l.Implant] = max(most[l.Implant], l.Callbacks)
+		label := &j.labels.Labels[i]
+		calls[label.Implant] += label.Callbacks
+		most[label.Implant] = max(most[label.Implant], label.Callbacks)
 	}
 	var missed []missedImplant
 	for _, im := range all {
@@ -462,7 +472,8 @@ func (j *join) missed(all []evaluate.Implant, timed []evaluate.Row, found []surv
 		}
 		switch {
 		case low:
-			m.why = fmt.Sprintf("found, with a score of %.0f, below the %.0f that is shown", score, set.minScore)
+			m.hidden = true
+			m.why = fmt.Sprintf("found, with a score of %.0f, and not among the rows that its host shows", score)
 		case !tested:
 			m.why = fmt.Sprintf("no destination with the %d callbacks that a test needs: %d at most", timing.MinCalls, most[im.Name])
 		case p <= bound:
