@@ -347,7 +347,11 @@ func (p *page) Targets() string {
 		return t.String()
 	}
 	for _, s := range p.normal() {
-		t.row("rows a host and day on a normal day", p.nameOf(s.unfiltered), "at most 2", s.rate(fresnel), verdict(s.met()))
+		measured := s.rate(fresnel)
+		if n := s.filtered.flags(); n > 0 {
+			measured += fmt.Sprintf("; the reference flags %d groups", n)
+		}
+		t.row("rows a host and day on a normal day", p.nameOf(s.unfiltered), "at most 2", measured, verdict(s.met()))
 	}
 	return t.String()
 }
@@ -640,6 +644,9 @@ func (d normalDay) rate(i int) string {
 func (d normalDay) met() bool {
 	return d.filtered.nothing != "" || float64(d.filtered.by[fresnel].Listed)/(float64(d.filtered.capture.hosts)*max(1, d.filtered.days)) <= 2
 }
+
+// flags is how many groups the reference flags.
+func (s *seen) flags() int { return len(s.rows[referenceStatistics]) }
 
 // rate is how many rows a host and day a detector shows. Less than a day counts as one.
 func (s *seen) rate(i int) string {

@@ -41,53 +41,99 @@ type Keys interface {
 	AppendKey(dst []byte, e *event.Event) []byte
 }
 
-// identityFields are what is kept of a row's first event.
-var identityFields = []event.Field{
+// Fields are the fields of events that a survey needs.
+var Fields = event.SetOf(
+	event.Timestamp, event.SourceBytes, event.DestinationBytes, event.DestinationIP,
+	event.ProcessEntityID, event.ProcessPID, event.ConnectionState,
+	// What appendText keeps of a row's first event.
 	event.HostName, event.SourceIP, event.ProcessName, event.DestinationDomain, event.TLSServerName,
 	event.DestinationPort, event.NetworkTransport, event.NetworkProtocol, event.TLSClientJA3, event.UserAgent,
 	event.ProcessExecutable, event.ProcessHashSHA256, event.ProcessParentName,
 	event.SignatureExists, event.SignatureTrusted, event.SignatureValid, event.SignatureStatus, event.SignatureSubjectName,
-}
-
-// Fields are the fields of events that a survey needs.
-var Fields = event.SetOf(append([]event.Field{
-	event.Timestamp, event.SourceBytes, event.DestinationBytes, event.DestinationIP,
-	event.ProcessEntityID, event.ProcessPID, event.ConnectionState,
-}, identityFields...)...)
+)
 
 // appendText appends the text of a row to dst: the key of its group and what its first event
 // says of who calls and where to.
 func appendText(dst, groupKey []byte, e *event.Event) []byte {
 	dst = binary.AppendUvarint(dst, uint64(len(groupKey)))
 	dst = append(dst, groupKey...)
-	for _, f := range identityFields {
-		dst = e.AppendKey(dst, f)
+	at := len(dst)
+	dst = append(dst, 0, 0)
+	var has uint32 // one bit for each
+	// Written out, since every event of a row that is not remembered comes by here.
+	dst, has = appendString(dst, has, 0, e.HostName)
+	if e.SourceIP.IsValid() {
+		has |= 1 << 1
+		dst = e.AppendKey(dst, event.SourceIP)
 	}
+	dst, has = appendString(dst, has, 2, e.ProcessName)
+	dst, has = appendString(dst, has, 3, e.DestinationDomain)
+	dst, has = appendString(dst, has, 4, e.TLSServerName)
+	if e.DestinationPort != 0 {
+		has |= 1 << 5
+		dst = binary.BigEndian.AppendUint16(dst, e.DestinationPort)
+	}
+	dst, has = appendString(dst, has, 6, e.NetworkTransport)
+	dst, has = appendString(dst, has, 7, e.NetworkProtocol)
+	dst, has = appendString(dst, has, 8, e.TLSClientJA3)
+	dst, has = appendString(dst, has, 9, e.UserAgent)
+	dst, has = appendString(dst, has, 10, e.ProcessExecutable)
+	dst, has = appendString(dst, has, 11, e.ProcessHashSHA256)
+	dst, has = appendString(dst, has, 12, e.ProcessParentName)
+	if e.SignatureExists|e.SignatureTrusted|e.SignatureValid != event.Unknown {
+		has |= 1 << 13
+		dst = append(dst, byte(e.SignatureExists), byte(e.SignatureTrusted), byte(e.SignatureValid))
+	}
+	dst, has = appendString(dst, has, 14, e.SignatureStatus)
+	dst, has = appendString(dst, has, 15, e.SignatureSubjectName)
+	dst[at], dst[at+1] = byte(has), byte(has>>8)
 	return dst
+}
+
+func appendString(dst []byte, has uint32, bit int, s string) ([]byte, uint32) {
+	if s == "" {
+		return dst, has
+	}
+	dst = binary.AppendUvarint(dst, uint64(len(s)))
+	return append(dst, s...), has | 1<<bit
 }
 
 // readText reads what appendText wrote.
 func readText(text []byte) (groupKey []byte, e event.Event) {
 	n, size := binary.Uvarint(text)
 	groupKey, text = text[size:size+int(n)], text[size+int(n):]
-	for _, f := range identityFields {
-		switch f.Kind() {
-		case event.KindBool: // ReadKey does not tell false from unknown
-			e.SetBool(f, event.Tristate(text[0]))
-			text = text[1:]
-		case event.KindIP:
-			var value string
-			value, text = event.ReadKey(text, f)
-			if a, err := netip.ParseAddr(value); err == nil && a != netip.IPv6Unspecified() { // which stands for no address
-				e.SetIP(f, a)
-			}
-		case event.KindText:
-			*e.Text(f), text = event.ReadKey(text, f)
-		default:
-			e.SetCount(f, int64(binary.BigEndian.Uint64(text)))
-			text = text[8:]
+	has := uint32(text[0]) | uint32(text[1])<<8
+	text = text[2:]
+	str := func(bit int, s *string) {
+		if has>>bit&1 != 0 {
+			n, size := binary.Uvarint(text)
+			*s, text = string(text[size:size+int(n)]), text[size+int(n):]
 		}
 	}
+	str(0, &e.HostName)
+	if has>>1&1 != 0 {
+		e.SourceIP, _ = netip.AddrFromSlice(text[1 : 1+text[0]])
+		text = text[1+text[0]:]
+	}
+	str(2, &e.ProcessName)
+	str(3, &e.DestinationDomain)
+	str(4, &e.TLSServerName)
+	if has>>5&1 != 0 {
+		e.DestinationPort, text = binary.BigEndian.Uint16(text), text[2:]
+	}
+	str(6, &e.NetworkTransport)
+	str(7, &e.NetworkProtocol)
+	str(8, &e.TLSClientJA3)
+	str(9, &e.UserAgent)
+	str(10, &e.ProcessExecutable)
+	str(11, &e.ProcessHashSHA256)
+	str(12, &e.ProcessParentName)
+	if has>>13&1 != 0 {
+		e.SignatureExists, e.SignatureTrusted, e.SignatureValid = event.Tristate(text[0]), event.Tristate(text[1]), event.Tristate(text[2])
+		text = text[3:]
+	}
+	str(14, &e.SignatureStatus)
+	str(15, &e.SignatureSubjectName)
 	return groupKey, e
 }
 
