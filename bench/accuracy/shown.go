@@ -5,46 +5,19 @@ import (
 	"maps"
 	"slices"
 
-	"fresnel/internal/identity"
 	"fresnel/internal/survey"
 )
-
-// manyServers is as in a scan: all servers that a timer moves among are shown.
-const manyServers = 6
 
 // shown returns what a scan shows of what the timing model found, by falling score: the best rows
 // of each host, so many for each day of its data.
 func (set settings) shown(found []survey.Sighting) (list []survey.Sighting) {
-	spent := map[string]int{}
+	budget := survey.Budget{PerDay: set.perDay}
 	for i := range found {
-		g := &found[i]
-		if g.Assessment.Score < set.minScore {
-			continue
+		if g := &found[i]; g.Assessment.Score >= set.minScore && budget.Allows(g) {
+			list = append(list, *g)
 		}
-		if set.perDay > 0 && g.Facts.Siblings < manyServers {
-			hosts := hostsOf(g)
-			room := set.perDay * max(1, (g.Facts.DataSeconds-g.Facts.HostFirst)/daySeconds)
-			if slices.ContainsFunc(hosts, func(h string) bool { return float64(spent[h]+1) > room }) {
-				continue
-			}
-			for _, h := range hosts {
-				spent[h]++
-			}
-		}
-		list = append(list, *g)
 	}
 	return list
-}
-
-// hostsOf returns whose rows g is among. Of two addresses outside, either may be one's own host.
-func hostsOf(g *survey.Sighting) []string {
-	switch {
-	case g.Facts.HostName != "":
-		return []string{g.Facts.HostName}
-	case identity.Inside(g.Source):
-		return []string{g.Source.String()}
-	}
-	return []string{g.Source.String(), g.Address.String()}
 }
 
 // withFlagged adds what a scan shows of groups that the reference flags: their best row, else

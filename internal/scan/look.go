@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"fresnel/internal/finding"
-	"fresnel/internal/identity"
 	"fresnel/internal/survey"
 	"fresnel/internal/timeline"
 )
@@ -53,10 +52,10 @@ func (d *detection) looks(ctx context.Context, last int64) error {
 		d.summary.Timed += s.Tested
 		l := &look{end: end, survey: s, found: map[string][]*survey.Sighting{}}
 		l.cases = casesOf(d.keys, s)
-		budget := newBudget(d.o.Rank.PerDay)
+		budget := survey.Budget{PerDay: d.o.Rank.PerDay}
 		for i := range s.Found { // the best first
 			g := &s.Found[i]
-			if g.Assessment.Score < d.o.Rank.MinScore || !budget.allows(g) {
+			if g.Assessment.Score < d.o.Rank.MinScore || !budget.Allows(g) {
 				d.summary.Hidden++
 				continue
 			}
@@ -70,42 +69,6 @@ func (d *detection) looks(ctx context.Context, last int64) error {
 	}
 	slices.Reverse(d.looked)
 	return nil
-}
-
-// A budget bounds the rows of each host, so that a list of many hosts can be finished.
-type budget struct {
-	perDay float64
-	spent  map[string]int
-}
-
-func newBudget(perDay float64) *budget { return &budget{perDay, map[string]int{}} }
-
-// manyServers is from how many other servers on a timer moves, so that all of them are shown.
-const manyServers = 6
-
-// allows counts a row of a host and reports whether there is still room for it.
-func (b *budget) allows(g *survey.Sighting) bool {
-	if b.perDay == 0 || g.Facts.Siblings >= manyServers {
-		return true
-	}
-	hosts := []string{g.Facts.HostName}
-	if hosts[0] == "" {
-		hosts[0] = g.Source.String()
-		if !identity.Inside(g.Source) { // which end is one's own host, the addresses do not tell
-			hosts = append(hosts, g.Address.String())
-		}
-	}
-	// Half a day of data is not half a list.
-	room := b.perDay * max(1, (g.Facts.DataSeconds-g.Facts.HostFirst)/86400)
-	for _, host := range hosts {
-		if float64(b.spent[host]+1) > room {
-			return false
-		}
-	}
-	for _, host := range hosts {
-		b.spent[host]++
-	}
-	return true
 }
 
 // casesOf returns the cases of a survey by their numbers. The id of a case is a hash of the

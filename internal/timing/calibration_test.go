@@ -23,13 +23,15 @@ var families = []family{
 	{"random, 3 s to 10 s apart, known to 10 ms", random(3, 10, 10), [5]float64{.01, .012, .01, .01, .01}},
 	{"random, 0.3 s to 1 s apart, known to 10 ms", random(.3, 1, 10), [5]float64{.012, .015, .012, .07, .4}},
 	{"random, 10 min to 4 h apart, whole seconds", random(600, 4*3600, 1000), [5]float64{.01, .01, .01, .01, .01}},
-	{"random, 10 s to 10 min apart, whole seconds", random(10, 600, 1000), [5]float64{.011, .011, .01, .02, .012}},
+	{"random, 10 s to 10 min apart, whole seconds", random(10, 600, 1000), [5]float64{.011, .011, .01, .02, .016}},
 	{"random, in working hours, days alike", workingHours, [5]float64{.01, .01, .012, .09, .06}},
 	{"log-normal gaps, sigma 1.5", logNormal(1.5), [5]float64{.01, .01, .01, .01, .01}},
 	{"log-normal gaps, sigma 1", logNormal(1), [5]float64{.013, .012, .022, .16, .32}},
 	{"Pareto gaps, index 1.1, no mean to speak of", heavyTails, [5]float64{.01, .01, .01, .01, .01}},
+	{"Pareto gaps with a least one, index 0.6 to 1.3", leastGap, [5]float64{.03, .09, .27, .28, .2}},
 	{"browsing sessions", sessions, [5]float64{.005, .006, .01, .025, .035}},
 	{"bursts of 10 to 30 min, an hour apart", bursts, [5]float64{.005, .01, .01, .01, .012}},
+	{"bursts of a few calls up to 2 s apart", clumps, [5]float64{.05, .05, .05, .09, .05}},
 }
 
 var (
@@ -53,6 +55,21 @@ func logNormal(sigma float64) func(*rand.Rand, int) *Calls {
 
 func heavyTails(rng *rand.Rand, n int) *Calls {
 	return gaps(n, 1, func() float64 { return 5 * min(1e6, math.Pow(1-rng.Float64(), -1/1.1)-1) })
+}
+
+func leastGap(rng *rand.Rand, n int) *Calls {
+	least, index := 5*math.Exp(rng.Float64()*math.Log(24)), 0.6+0.7*rng.Float64()
+	return gaps(n, 10, func() float64 { return min(30_000, least*math.Pow(1-rng.Float64(), -1/index)) })
+}
+
+func clumps(rng *rand.Rand, n int) *Calls {
+	pause := 300 * math.Exp(rng.Float64()*math.Log(17))
+	return gaps(n, 10, func() float64 {
+		if rng.IntN(6) == 0 {
+			return rng.ExpFloat64() * pause
+		}
+		return 2 * rng.Float64()
+	})
 }
 
 // gaps makes n calls that are the answers of next apart, in seconds.

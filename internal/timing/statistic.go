@@ -17,7 +17,7 @@ func (a *Analyzer) shape(l *level) (stat float64, n int) {
 	if len(s) < MinCalls-1 {
 		return 0, 0
 	}
-	spread := (quantile(s, 0.95) - quantile(s, 0.05)) / max(quantile(s, 0.5)-l.merge, 1e-3)
+	spread := l.width()
 	trim := len(s) / 20
 	s = s[trim : len(s)-trim]
 	off := l.merge
@@ -37,6 +37,12 @@ func (a *Analyzer) shape(l *level) (stat float64, n int) {
 	// Log-normal gaps of wide spread fit a gamma distribution better than an exponential one
 	// too. Their longest gaps give them away.
 	return min(ratio, size*max(0, math.Log(exponentialSpread/spread))), len(s)
+}
+
+// width is the (95 % - 5 % quantile) / median of the gaps, pauses apart, less the threshold.
+func (l *level) width() float64 {
+	s := l.steady
+	return (quantile(s, 0.95) - quantile(s, 0.05)) / max(quantile(s, 0.5)-l.merge, 1e-3)
 }
 
 // exponentialSpread is the (95 % - 5 % quantile) / median of an exponential distribution.
@@ -61,6 +67,9 @@ var (
 	localShapes = [...]float64{4, 10, 30, 150, 1000, 10000, 1e5}
 	localNoise  = [...]float64{0.05, 0.3}
 )
+
+// localSure is the shape from which neighbouring gaps are alike whatever the others are.
+const localSure = 30
 
 const (
 	localBits    = 2  // sub-bins of an octave of u, as a power of two
@@ -126,12 +135,21 @@ func (a *Analyzer) local(l *level) (stat float64, n int) {
 		n++
 		hist[localBin(math.Abs(g-h)/(g+h))]++
 	}
+	// Gaps of wide spread that are alike only roughly, as heavy-tailed ones with a least length
+	// are, have no timer.
+	bound := math.Inf(1)
+	if len(l.steady) >= MinCalls-1 {
+		bound = float64(n) * max(0, math.Log(exponentialSpread/l.width()))
+	}
 	ratios := localRatios()
 	for i := range ratios {
 		for j := range ratios[i] {
 			sum := 0.0
 			for bin, r := range ratios[i][j] {
 				sum += hist[bin] * r
+			}
+			if localShapes[i] < localSure {
+				sum = min(sum, bound)
 			}
 			stat = max(stat, sum)
 		}
@@ -235,11 +253,15 @@ func (a *Analyzer) peak(l *level) (p peak, n int) {
 			if seen < 5 {
 				continue
 			}
-			// The bins next to the window may hold its skirts.
-			below := sum[from-2-low+peakSide] - sum[from-2-side-low+peakSide]
-			above := first[width+2+side] - first[width+2]
-			// The denser side counts: at an end of the lags the other one is empty.
-			density := max((below+1)/(binEdge(from-2)-binEdge(from-2-side)), (above+1)/(binEdge(to+2+side)-binEdge(to+2)))
+			// The bins next to the window may hold its skirts. Density may rise towards the window
+			// without a timer, as that of heavy-tailed gaps does towards the shortest: what the
+			// farther half of a side and the nearer one say is carried on to the window.
+			half := side / 2
+			at := from - low + peakSide // place of the window's first edge in sum
+			density := max(
+				rising(sum[at-2]-sum[at-2-half], binEdge(from-2)-binEdge(from-2-half), sum[at-2-half]-sum[at-2-side], binEdge(from-2-half)-binEdge(from-2-side)),
+				rising(sum[at+width+2+half]-sum[at+width+2], binEdge(to+2+half)-binEdge(to+2), sum[at+width+2+side]-sum[at+width+2+half], binEdge(to+2+side)-binEdge(to+2+half)),
+			)
 			expected := density * (binEdge(to) - binEdge(from))
 			if seen <= expected {
 				continue
@@ -250,6 +272,14 @@ func (a *Analyzer) peak(l *level) (p peak, n int) {
 		}
 	}
 	return p, n
+}
+
+// rising returns the density that counts in a nearer and a farther stretch of given widths
+// let expect beyond the nearer one: as much more than there as there is more than farther off.
+func rising(near, nearWidth, far, farWidth float64) float64 {
+	const few = 2 // counts that are taken as seen in each stretch, so that chance makes no slope
+	density := (near + 1) / nearWidth
+	return density * min(8, max(1, (near+few)/(far+few)*farWidth/nearWidth))
 }
 
 // sums returns the running sums of the histogram from low to high, with peakSide more at

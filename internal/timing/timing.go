@@ -298,10 +298,13 @@ func (l *level) cutPauses() {
 	if n < 6 {
 		return
 	}
+	// Pauses stand apart from the other gaps; the long end of heavy-tailed gaps does not.
 	limit := 5 * quantile(l.sorted, 0.6)
-	at, _ := slices.BinarySearch(l.sorted, math.Nextafter(limit, math.Inf(1)))
-	if at < n && n-at <= n/5 {
-		l.steady, l.cut = l.sorted[:at], limit
+	for at := max(MinCalls-1, n-max(3, n/12)); at < n; at++ {
+		if l.sorted[at] > limit && l.sorted[at] >= 2*l.sorted[at-1] {
+			l.steady, l.cut = l.sorted[:at], l.sorted[at-1]*1.4
+			return
+		}
 	}
 }
 
