@@ -59,7 +59,8 @@ func run() error {
 		if err := generate(path, f.args); err != nil {
 			return err
 		}
-		contenders := []contender{{"fresnel", []string{*program, "scan", "--quiet", "--no-filter", "--output", "ndjson", "--input", f.kind, path}}}
+		scan := []string{*program, "scan", "--quiet", "--no-filter", "--output", "ndjson", "--input", f.kind, path}
+		contenders := []contender{{"reference", append(slices.Clone(scan), "--detector", "reference")}, {"fresnel", scan}}
 		if *python != "" {
 			contenders = append(contenders, contender{"duckdb", []string{*python, "bench/duckdb_scan.py", f.kind, path}})
 		}
@@ -76,7 +77,7 @@ func run() error {
 		}
 	}
 	return compare(files[0].name+".gz", path+".gz", []contender{
-		{"fresnel", []string{*program, "scan", "--quiet", "--no-filter", "--output", "ndjson", path + ".gz"}},
+		{"reference", []string{*program, "scan", "--quiet", "--no-filter", "--detector", "reference", "--output", "ndjson", path + ".gz"}},
 		{"gunzip", []string{"gunzip", "-c", path + ".gz"}},
 	}, *rounds)
 }
@@ -129,7 +130,7 @@ func compare(name, path string, contenders []contender, rounds int) error {
 	}
 	fmt.Printf("%s, %d MB, median of %d rounds in turn\n", name, info.Size()>>20, rounds)
 	for i, c := range contenders {
-		fmt.Printf("  %-8s %6.2f s wall, %6.2f s CPU, %5d MB, %7.0f MB/s", c.name, median(wall[i]), median(cpu[i]), memory[i], float64(info.Size())/1e6/median(wall[i]))
+		fmt.Printf("  %-9s %6.2f s wall, %6.2f s CPU, %5d MB, %7.0f MB/s", c.name, median(wall[i]), median(cpu[i]), memory[i], float64(info.Size())/1e6/median(wall[i]))
 		if i > 0 {
 			ratios := make([]float64, rounds)
 			for k := range ratios {

@@ -51,14 +51,15 @@ type opened struct {
 
 // A gathering reads files into tables.
 type gathering struct {
-	o       *Options
-	plan    plan
-	keys    keys
-	shards  []*shard
-	details *series.Dictionary
-	kept    []bool // by outcome of the filter
-	summary *Summary
-	cancel  context.CancelFunc // ends all reading
+	o          *Options
+	plan       plan
+	keys       keys
+	surveyKeys survey.Keys // the same, once made an interface
+	shards     []*shard
+	details    *series.Dictionary
+	kept       []bool // by outcome of the filter
+	summary    *Summary
+	cancel     context.CancelFunc // ends all reading
 
 	firstCall, lastCall int64 // times of the events that the rank takes, nanoseconds
 
@@ -72,7 +73,7 @@ type gathering struct {
 func newGathering(o *Options, p plan, k keys, s *Summary) *gathering {
 	g := &gathering{
 		firstCall: math.MaxInt64, lastCall: math.MinInt64,
-		o: o, plan: p, keys: k, summary: s, done: map[int64]*outcome{}, details: series.NewDictionary(detailsBytes),
+		o: o, plan: p, keys: k, surveyKeys: k, summary: s, done: map[int64]*outcome{}, details: series.NewDictionary(detailsBytes),
 	}
 	g.advanced.L = &g.mu
 	for _, outcome := range o.Filter.Outcomes() {
@@ -545,7 +546,7 @@ func (d *decoding) Event(e *event.Event) {
 		})
 	}
 	if ranked {
-		d.collector.Add(&b.timeline, e, hash, d.g.keys)
+		d.collector.Add(&b.timeline, e, hash, d.g.surveyKeys)
 	}
 }
 

@@ -67,7 +67,7 @@ func BenchmarkRun(b *testing.B) {
 			b.Fatal(err)
 		}
 		rows += s.Rows
-		groups += s.fleet.groups.len()
+		groups += len(s.tops)
 	}
 	b.ReportMetric(float64(rows)/b.Elapsed().Seconds(), "rows/s")
 	b.ReportMetric(float64(groups)/b.Elapsed().Seconds(), "groups/s")

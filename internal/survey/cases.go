@@ -26,7 +26,7 @@ func (s *Survey) cases() {
 			parent[max(i, j)] = min(i, j) // the best sighting leads its case
 		}
 	}
-	type key struct{ a, b uint32 }
+	type key struct{ a, b uint64 }
 	byDest := map[key]int{}
 	byCaller := map[key][]int{}
 	for i := range s.Found {
@@ -76,7 +76,7 @@ func alike(a, b *Sighting) bool {
 // of about the same period before this one began or after it ended: the servers that an
 // implant moves among. Destinations that are called side by side are not counted.
 func siblings(found []*unit) {
-	type caller struct{ host, process uint32 }
+	type caller struct{ host, process uint64 }
 	by := map[caller][]*unit{}
 	for _, u := range found {
 		c := caller{u.info.host, u.info.process}

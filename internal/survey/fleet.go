@@ -1,230 +1,296 @@
 package survey
 
 import (
+	"cmp"
+	"hash/maphash"
 	"math"
 	"math/bits"
-	"net/netip"
+	"slices"
 
-	"fresnel/internal/event"
 	"fresnel/internal/identity"
 	"fresnel/internal/rank"
 	"fresnel/internal/timeline"
 )
 
-// A names numbers values.
-type names[K comparable] struct{ of map[K]uint32 }
+// Names, addresses and hosts are told apart by hashes of 64 bits, which are different in each
+// run of a program; 0 is not known.
 
-func (n *names[K]) number(k K) uint32 {
-	if i, ok := n.of[k]; ok {
-		return i
+var seed = maphash.MakeSeed()
+
+// hashOf returns the hash of a text of a kind; 0 when it is empty.
+func hashOf(kind uint64, text []byte) uint64 {
+	if len(text) == 0 {
+		return 0
 	}
-	if n.of == nil {
-		n.of = map[K]uint32{}
-	}
-	i := uint32(len(n.of)) + 1
-	n.of[k] = i
-	return i
+	return mix(kind, maphash.Bytes(seed, text))
 }
 
-func (n *names[K]) len() int { return len(n.of) }
-
-// A tally counts the different seconds of each first.
-type tally struct {
-	pairs map[uint64]struct{}
-	of    map[uint32]int32
+// mix returns a hash of two numbers.
+func mix(a, b uint64) uint64 {
+	high, low := bits.Mul64(a^0x9e3779b97f4a7c15, b^0xbf58476d1ce4e5b9)
+	return high ^ low | 1 // never 0
 }
 
-func newTally() *tally { return &tally{map[uint64]struct{}{}, map[uint32]int32{}} }
+// The kinds of texts.
+const (
+	kindHost = 2 * iota
+	kindProcess
+	kindName
+	kindAddress
+	kindHash
+	kindJA3
+	kindUserAgent
+)
 
-// add counts second for first, unless one of them is 0, which stands for nothing known.
-func (t *tally) add(first, second uint32) {
-	if first == 0 || second == 0 {
-		return
-	}
-	key := uint64(first)<<32 | uint64(second)
-	if _, ok := t.pairs[key]; !ok {
-		t.pairs[key] = struct{}{}
-		t.of[first]++
+// An entry says that a value was seen with a key, and when first.
+type entry struct {
+	key, value uint64
+	first      int64
+}
+
+// A tally counts the different values of each key.
+type tally []entry
+
+// add notes a value of a key, unless one of them is not known.
+func (t *tally) add(key, value uint64, first int64) {
+	if key != 0 && value != 0 {
+		*t = append(*t, entry{key, value, first})
 	}
 }
 
-// info is a row's identity as numbers; 0 is not known.
+// seal makes the tally ready to be asked.
+func (t *tally) seal() {
+	s := *t
+	slices.SortFunc(s, func(a, b entry) int {
+		return cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(a.value, b.value), cmp.Compare(a.first, b.first))
+	})
+	s = slices.CompactFunc(s, func(a, b entry) bool { return a.key == b.key && a.value == b.value })
+	head := 0 // the first entry of a key gets the first time of all
+	for i := range s {
+		if s[i].key != s[head].key {
+			head = i
+		}
+		s[head].first = min(s[head].first, s[i].first)
+	}
+	*t = s
+}
+
+// of returns how many values a key has, and the first time of all of them.
+func (t tally) of(key uint64) (n int, first int64) {
+	at, ok := slices.BinarySearchFunc(t, key, func(e entry, key uint64) int { return cmp.Compare(e.key, key) })
+	if !ok {
+		return 0, math.MaxInt64
+	}
+	n, _ = slices.BinarySearchFunc(t[at:], key, func(e entry, key uint64) int {
+		if e.key <= key {
+			return -1
+		}
+		return 1
+	})
+	return n, t[at].first
+}
+
+func (t tally) count(key uint64) int {
+	n, _ := t.of(key)
+	return n
+}
+
+// keys returns the number of different keys.
+func (t tally) keys() (n int) {
+	for i := range t {
+		if i == 0 || t[i].key != t[i-1].key {
+			n++
+		}
+	}
+	return n
+}
+
+// info is a row's identity as hashes.
 type info struct {
-	group     uint32
-	unit      uint32 // name, or address without a name
-	dest      uint32 // registrable domain, or address without a name
-	addr      uint32
-	host      uint32
-	process   uint32
-	both      uint32 // process and destination
-	hash      uint32
-	ja3       uint32
-	userAgent uint32
+	unit    uint64 // name, or address without a name
+	dest    uint64 // registrable domain, or address without a name
+	addr    uint64
+	host    uint64
+	process uint64
+	hash    uint64
+	ja3     uint64
+	agent   uint64 // user agent
 }
+
+// both is the hash of a process and a destination.
+func (in *info) both() uint64 { return mix(in.process, in.dest) }
+
+// caller is the hash of a host and a process name on it.
+func (in *info) caller() uint64 { return mix(in.host, in.process) }
 
 // A fleet counts who does what, over all hosts of the data.
 type fleet struct {
-	end, begin int64
+	end, begin          int64
+	rows, signed, named int
 
-	strings names[string]
-	addrs   names[netip.Addr]
-	hosts   names[string]
-	groups  names[string] // keys
-	pairs   names[uint64] // process and destination; host and process
-	domains map[string]string
-
-	hostsOfDest, hostsOfAddr, hostsOfProcess, hostsOfBoth *tally
-	destsOfProcess, destsOfHostProcess                    *tally
-	hostsOfHash, hashesOfProcess                          *tally
-	hostsOfJA3, hostsOfUserAgent, namesOfAddr             *tally
-	timersOfProcess                                       *tally
-	loneOfProcess, loneTimersOfProcess                    map[uint32]int32
-
-	firstHost, firstDest, firstHostProcess map[uint32]int64
-	rows, signed, named                    int
+	hosts                              tally // by host: itself
+	hostsOfDest, hostsOfAddr           tally
+	hostsOfProcess, hostsOfBoth        tally
+	destsOfProcess, destsOfCaller      tally
+	hostsOfHash, hashesOfProcess       tally
+	hostsOfJA3, hostsOfAgent           tally
+	namesOfAddr                        tally
+	loneOfProcess, loneTimersOfProcess map[uint64]int
+	hostCount                          int
+	counted                            map[uint64]bool // processes whose destinations were counted
 }
 
-func newFleet(end int64) *fleet {
-	return &fleet{
-		end: end, begin: math.MaxInt64, domains: map[string]string{},
-		hostsOfDest: newTally(), hostsOfAddr: newTally(), hostsOfProcess: newTally(), hostsOfBoth: newTally(),
-		destsOfProcess: newTally(), destsOfHostProcess: newTally(),
-		hostsOfHash: newTally(), hashesOfProcess: newTally(),
-		hostsOfJA3: newTally(), hostsOfUserAgent: newTally(), namesOfAddr: newTally(), timersOfProcess: newTally(),
-		loneOfProcess: map[uint32]int32{}, loneTimersOfProcess: map[uint32]int32{},
-		firstHost: map[uint32]int64{}, firstDest: map[uint32]int64{}, firstHostProcess: map[uint32]int64{},
-	}
+// A census is what one table adds to a fleet.
+type census struct {
+	fleet
+	registrable map[uint64]uint64 // hash of the registrable domain by that of a name
 }
 
-// registrable is identity.RegistrableDomain, remembered.
-func (f *fleet) registrable(domain string) string {
-	r, ok := f.domains[domain]
-	if !ok {
-		r = identity.RegistrableDomain(domain)
-		f.domains[domain] = r
-	}
-	return r
-}
-
-// see numbers the rows of a table. Rows whose first call is after the end get an empty info.
-func (f *fleet) see(rows []timeline.Row) []info {
+// see takes note of the rows of a table. Rows whose first call is after the end get an empty info.
+func (c *census) see(rows []timeline.Row) []info {
+	c.begin = math.MaxInt64
+	c.registrable = map[uint64]uint64{}
 	infos := make([]info, len(rows))
+	var before info
 	for i := range rows {
 		r := &rows[i]
-		in := &infos[i]
-		if r.FirstNanos > f.end {
+		if r.FirstNanos > c.end {
 			continue
 		}
-		key, e := readText(r.Text)
-		host := e.HostName
-		if host == "" && e.SourceIP.IsValid() {
-			host = e.SourceIP.String()
+		o := readOutline(r.Text)
+		in := &infos[i]
+		switch {
+		case len(o.host) > 0:
+			in.host = hashOf(kindHost, o.host)
+		case len(o.source) > 0:
+			in.host = hashOf(kindHost, o.source)
+		default:
+			in.host = hashOf(kindHost, o.key)
 		}
-		if host == "" {
-			host = string(key)
-		}
-		in.host = f.hosts.number(host)
-		in.group = f.groups.number(string(key))
-		in.addr = f.addrs.number(r.Destination)
-		text := func(kind, s string) uint32 {
-			if s == "" {
-				return 0
+		in.process = hashOf(kindProcess, o.process)
+		in.addr = hashOf(kindAddress, o.address)
+		in.unit, in.dest = in.addr, in.addr
+		if len(o.name) > 0 {
+			in.unit = hashOf(kindName, o.name)
+			in.dest = c.registrable[in.unit]
+			if in.dest == 0 {
+				in.dest = hashOf(kindName, []byte(identity.RegistrableDomain(string(o.name))))
+				c.registrable[in.unit] = in.dest
 			}
-			return f.strings.number(kind + s)
+			c.named++
+			c.namesOfAddr.add(in.addr, in.dest, r.FirstNanos)
+			c.hostsOfAddr.add(in.addr, in.host, r.FirstNanos)
 		}
-		if name := nameOf(&e); name != "" {
-			in.unit = text("d", name)
-			in.dest = text("d", f.registrable(name))
-			f.named++
-		} else {
-			in.unit = text("a", r.Destination.String())
-			in.dest = in.unit
+		in.hash, in.ja3, in.agent = hashOf(kindHash, o.hash), hashOf(kindJA3, o.ja3), hashOf(kindUserAgent, o.userAgent)
+		c.rows++
+		if o.signed {
+			c.signed++
 		}
-		in.process = text("p", e.ProcessName)
-		if in.process != 0 {
-			in.both = f.pairs.number(uint64(in.process)<<32 | uint64(in.dest))
+		c.begin = min(c.begin, r.FirstNanos)
+		c.hostsOfDest.add(in.dest, in.host, r.FirstNanos)
+		// Rows of a group stand together: most of this was noted with the row before, but for
+		// an earlier time.
+		if in.host != before.host || r.FirstNanos < rows[i-1].FirstNanos {
+			c.hosts.add(in.host, in.host, r.FirstNanos)
 		}
-		in.hash, in.ja3, in.userAgent = text("h", e.ProcessHashSHA256), text("j", e.TLSClientJA3), text("u", e.UserAgent)
-		f.rows++
-		if e.SignatureExists|e.SignatureTrusted|e.SignatureValid != event.Unknown || e.SignatureStatus != "" || e.SignatureSubjectName != "" {
-			f.signed++
+		if in.process != before.process || in.host != before.host {
+			c.hostsOfProcess.add(in.process, in.host, r.FirstNanos)
 		}
-
-		f.begin = min(f.begin, r.FirstNanos)
-		f.hostsOfDest.add(in.dest, in.host)
-		f.hostsOfAddr.add(in.addr, in.host)
-		if nameOf(&e) != "" {
-			f.namesOfAddr.add(in.addr, in.dest)
+		if in.hash != before.hash || in.host != before.host || in.process != before.process {
+			c.hostsOfHash.add(in.hash, in.host, r.FirstNanos)
+			c.hashesOfProcess.add(in.process, in.hash, r.FirstNanos)
 		}
-		first(f.firstHost, in.host, r.FirstNanos)
-		first(f.firstDest, in.dest, r.FirstNanos)
-		if in.process != 0 {
-			f.hostsOfProcess.add(in.process, in.host)
-			f.hostsOfBoth.add(in.both, in.host)
-			f.destsOfProcess.add(in.process, in.dest)
-			both := f.hostProcess(in)
-			f.destsOfHostProcess.add(both, in.dest)
-			first(f.firstHostProcess, both, r.FirstNanos)
-			f.hashesOfProcess.add(in.process, in.hash)
+		if in.ja3 != before.ja3 || in.host != before.host {
+			c.hostsOfJA3.add(in.ja3, in.host, r.FirstNanos)
 		}
-		f.hostsOfHash.add(in.hash, in.host)
-		f.hostsOfJA3.add(in.ja3, in.host)
-		f.hostsOfUserAgent.add(in.userAgent, in.host)
+		if in.agent != before.agent || in.host != before.host {
+			c.hostsOfAgent.add(in.agent, in.host, r.FirstNanos)
+		}
+		before = *in
 	}
 	return infos
 }
 
-// hostProcess numbers a process name on a host.
-func (f *fleet) hostProcess(in *info) uint32 {
-	return f.pairs.number(1<<63 | uint64(in.host)<<32 | uint64(in.process))
-}
-
-func first(m map[uint32]int64, k uint32, nanos int64) {
-	if old, ok := m[k]; !ok || nanos < old {
-		m[k] = nanos
+// newFleet adds up what the tables have.
+func newFleet(parts []*census, parallel func(n int, f func(worker, i int))) *fleet {
+	f := &fleet{begin: math.MaxInt64, loneOfProcess: map[uint64]int{}, loneTimersOfProcess: map[uint64]int{}}
+	for _, p := range parts {
+		f.end = p.end
+		f.begin = min(f.begin, p.begin)
+		f.rows += p.rows
+		f.signed += p.signed
+		f.named += p.named
 	}
+	lists := []func(*fleet) *tally{
+		func(f *fleet) *tally { return &f.hosts }, func(f *fleet) *tally { return &f.hostsOfDest },
+		func(f *fleet) *tally { return &f.hostsOfAddr }, func(f *fleet) *tally { return &f.hostsOfProcess },
+		func(f *fleet) *tally { return &f.hostsOfHash }, func(f *fleet) *tally { return &f.hashesOfProcess },
+		func(f *fleet) *tally { return &f.hostsOfJA3 }, func(f *fleet) *tally { return &f.hostsOfAgent },
+		func(f *fleet) *tally { return &f.namesOfAddr },
+	}
+	parallel(len(lists), func(_, i int) {
+		all := lists[i](f)
+		for _, p := range parts {
+			*all = append(*all, *lists[i](&p.fleet)...)
+		}
+		all.seal()
+	})
+	f.hostCount = f.hosts.keys()
+	return f
 }
 
-// count finds the destinations that only one host calls with a process.
-func (f *fleet) count() {
-	for key := range f.destsOfProcess.pairs {
-		if f.hostsOfBoth.of[f.pairs.of[key]] == 1 {
-			f.loneOfProcess[uint32(key>>32)]++
+// processes counts the destinations of the wanted processes, nil for all: it takes as much
+// memory as they have rows.
+func (f *fleet) processes(wanted map[uint64]bool, found []*unit, infos [][]info, rows [][]timeline.Row, parallel func(n int, f func(worker, i int))) {
+	f.counted = map[uint64]bool{}
+	f.destsOfProcess, f.destsOfCaller, f.hostsOfBoth = nil, nil, nil
+	clear(f.loneOfProcess)
+	clear(f.loneTimersOfProcess)
+	for i := range infos {
+		for j := range infos[i] {
+			in := &infos[i][j]
+			if in.process == 0 || wanted != nil && !wanted[in.process] {
+				continue
+			}
+			first := rows[i][j].FirstNanos
+			f.destsOfProcess.add(in.process, in.dest, first)
+			f.destsOfCaller.add(in.caller(), in.dest, first)
+			f.hostsOfBoth.add(in.both(), in.host, first)
+		}
+	}
+	lists := []*tally{&f.destsOfProcess, &f.destsOfCaller, &f.hostsOfBoth}
+	parallel(len(lists), func(_, i int) { lists[i].seal() })
+	for _, e := range f.destsOfProcess {
+		f.counted[e.key] = true
+		if f.hostsOfBoth.count(mix(e.key, e.value)) == 1 {
+			f.loneOfProcess[e.key]++
+		}
+	}
+	seen := map[uint64]bool{}
+	for _, u := range found {
+		if both := u.info.both(); u.info.process != 0 && !seen[both] {
+			seen[both] = true
+			if f.hostsOfBoth.count(both) == 1 {
+				f.loneTimersOfProcess[u.info.process]++
+			}
 		}
 	}
 }
 
 // isRare reports that hardly any host calls a destination.
-func (f *fleet) isRare(dest uint32) bool {
-	return int(f.hostsOfDest.of[dest]) <= max(1, f.hosts.len()/100)
-}
-
-// timer takes note of a unit that is called on a timer.
-func (f *fleet) timer(u *unit) {
-	if u.info.process != 0 {
-		f.timersOfProcess.add(u.info.process, u.info.dest)
-	}
-}
-
-// countTimers counts the lone destinations that are called on a timer.
-func (f *fleet) countTimers() {
-	for key := range f.timersOfProcess.pairs {
-		if f.hostsOfBoth.of[f.pairs.of[key]] == 1 {
-			f.loneTimersOfProcess[uint32(key>>32)]++
-		}
-	}
+func (f *fleet) isRare(dest uint64) bool {
+	return f.hostsOfDest.count(dest) <= max(1, f.hostCount/100)
 }
 
 // sighting returns what is to be said of a unit. Everything that it reads of f is complete
 // and not written any more.
 func (f *fleet) sighting(u *unit, m *rank.Model) Sighting {
 	key, e := readText(u.row.Text)
-	e.DestinationIP = u.row.Destination
 	in, t := &u.info, &u.timing
 	s := Sighting{
 		GroupKey: key, Scope: u.scope, Source: e.SourceIP, Address: e.DestinationIP, Domain: nameOf(&e), Port: e.DestinationPort,
 		Calls: u.calls, Found: u.found, FirstNanos: u.first, LastNanos: u.last, Timing: u.timing, QValue: u.q, Tested: u.tested,
-		Case: -1, group: in.group, host: in.host, dest: in.dest, process: in.process,
+		Case: -1, host: in.host, dest: in.dest, process: in.process,
 	}
 	since := func(nanos int64) float64 { return float64(nanos-f.begin) / 1e9 }
 	x := &s.Facts
@@ -239,24 +305,29 @@ func (f *fleet) sighting(u *unit, m *rank.Model) Sighting {
 	x.HasBytes = u.sourceBytes > 0 || u.destBytes > 0
 	x.SourceBytes, x.DestinationBytes, x.SourceBytesSpread, x.DestinationBytesSpread = u.sourceBytes, u.destBytes, u.sourceSpread, u.destSpread
 
-	x.Hosts = f.hosts.len()
-	x.HostsOfDestination, x.HostsOfAddress = int(f.hostsOfDest.of[in.dest]), int(f.hostsOfAddr.of[in.addr])
-	if in.process != 0 {
-		x.HostsOfProcess, x.HostsOfProcessDestination = int(f.hostsOfProcess.of[in.process]), int(f.hostsOfBoth.of[in.both])
-		x.ProcessDestinations, x.ProcessLoneDestinations = int(f.destsOfProcess.of[in.process]), int(f.loneOfProcess[in.process])
-		x.ProcessLoneTimers = int(f.loneTimersOfProcess[in.process])
-		both := f.pairs.of[1<<63|uint64(in.host)<<32|uint64(in.process)]
-		x.HostDestinations = int(f.destsOfHostProcess.of[both])
-		x.ProcessFirst = since(f.firstHostProcess[both])
-		x.HashesOfProcess = int(f.hashesOfProcess.of[in.process])
+	x.Hosts = f.hostCount
+	hosts, destFirst := f.hostsOfDest.of(in.dest)
+	x.HostsOfDestination, x.HostsOfAddress = hosts, hosts
+	if s.Domain != "" {
+		x.HostsOfAddress = f.hostsOfAddr.count(in.addr)
 	}
-	x.NamesOfAddress = int(f.namesOfAddr.of[in.addr])
+	if in.process != 0 {
+		x.HostsOfProcess, x.HostsOfProcessDestination = f.hostsOfProcess.count(in.process), f.hostsOfBoth.count(in.both())
+		x.ProcessDestinations, x.ProcessLoneDestinations = f.destsOfProcess.count(in.process), f.loneOfProcess[in.process]
+		x.ProcessLoneTimers = f.loneTimersOfProcess[in.process]
+		var processFirst int64
+		x.HostDestinations, processFirst = f.destsOfCaller.of(in.caller())
+		x.ProcessFirst = since(min(processFirst, u.firstOf))
+		x.HashesOfProcess = f.hashesOfProcess.count(in.process)
+	}
+	x.NamesOfAddress = f.namesOfAddr.count(in.addr)
 
+	_, hostFirst := f.hosts.of(in.host)
 	x.DataSeconds = since(f.end)
-	x.HostFirst, x.DestinationFirst, x.RowFirst = since(f.firstHost[in.host]), since(f.firstDest[in.dest]), since(u.firstOf)
+	x.HostFirst, x.DestinationFirst, x.RowFirst = since(hostFirst), since(destFirst), since(u.firstOf)
 
 	x.HostName, x.ProcessName, x.ProcessExecutable, x.ParentName = e.HostName, e.ProcessName, e.ProcessExecutable, e.ProcessParentName
-	x.HasHash, x.HostsOfHash = in.hash != 0, int(f.hostsOfHash.of[in.hash])
+	x.HasHash, x.HostsOfHash = in.hash != 0, f.hostsOfHash.count(in.hash)
 	x.SignatureExists, x.SignatureTrusted, x.SignatureValid = e.SignatureExists, e.SignatureTrusted, e.SignatureValid
 	x.SignatureStatus, x.SignatureSubject = e.SignatureStatus, e.SignatureSubjectName
 	if f.rows > 0 {
@@ -265,7 +336,7 @@ func (f *fleet) sighting(u *unit, m *rank.Model) Sighting {
 	}
 	x.Address, x.Domain, x.Port = s.Address, s.Domain, s.Port
 	x.Transport, x.Protocol, x.TLSClientJA3, x.UserAgent = e.NetworkTransport, e.NetworkProtocol, e.TLSClientJA3, e.UserAgent
-	x.HostsOfJA3, x.HostsOfUserAgent = int(f.hostsOfJA3.of[in.ja3]), int(f.hostsOfUserAgent.of[in.userAgent])
+	x.HostsOfJA3, x.HostsOfUserAgent = f.hostsOfJA3.count(in.ja3), f.hostsOfAgent.count(in.agent)
 	s.Assessment = m.Assess(x)
 	return s
 }

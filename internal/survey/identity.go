@@ -32,7 +32,7 @@ func (c *Collector) Add(b *timeline.Batch, e *event.Event, group uint64, k Keys)
 	}
 	b.Add(&timeline.Observation{
 		Group: group, Row: row, TimeNanos: e.TimeNanos, SourceBytes: e.SourceBytes, DestBytes: e.DestinationBytes,
-		Destination: e.DestinationIP, Agent: agent(e), Failed: failed(e),
+		Agent: agent(e), Failed: failed(e),
 	}, c.text)
 }
 
@@ -86,6 +86,7 @@ func appendText(dst, groupKey []byte, e *event.Event) []byte {
 	}
 	dst, has = appendString(dst, has, 14, e.SignatureStatus)
 	dst, has = appendString(dst, has, 15, e.SignatureSubjectName)
+	dst = e.AppendKey(dst, event.DestinationIP)
 	dst[at], dst[at+1] = byte(has), byte(has>>8)
 	return dst
 }
@@ -134,7 +135,56 @@ func readText(text []byte) (groupKey []byte, e event.Event) {
 	}
 	str(14, &e.SignatureStatus)
 	str(15, &e.SignatureSubjectName)
+	if a, _ := netip.AddrFromSlice(text[1 : 1+text[0]]); a != netip.IPv6Unspecified() { // how no address is written
+		e.DestinationIP = a
+	}
 	return groupKey, e
+}
+
+// An outline is what of a row's text is counted over the fleet. It shares the text's memory.
+type outline struct {
+	key, host, source, process, name, address, hash, ja3, userAgent []byte
+	signed                                                          bool
+}
+
+// readOutline reads what appendText wrote, without a copy.
+func readOutline(text []byte) (o outline) {
+	n, size := binary.Uvarint(text)
+	o.key, text = text[size:size+int(n)], text[size+int(n):]
+	has := uint32(text[0]) | uint32(text[1])<<8
+	text = text[2:]
+	str := func(bit int) (s []byte) {
+		if has>>bit&1 != 0 {
+			n, size := binary.Uvarint(text)
+			s, text = text[size:size+int(n)], text[size+int(n):]
+		}
+		return s
+	}
+	o.host = str(0)
+	if has>>1&1 != 0 {
+		o.source, text = text[1:1+text[0]], text[1+text[0]:]
+	}
+	o.process = str(2)
+	domain, server := str(3), str(4)
+	if o.name = domain; len(domain) == 0 {
+		o.name = server
+	}
+	if has>>5&1 != 0 {
+		text = text[2:]
+	}
+	str(6)
+	str(7)
+	o.ja3, o.userAgent = str(8), str(9)
+	str(10)
+	o.hash = str(11)
+	str(12)
+	if o.signed = has>>13&7 != 0; has>>13&1 != 0 {
+		text = text[3:]
+	}
+	str(14)
+	str(15)
+	o.address = text[1 : 1+text[0]]
+	return o
 }
 
 // rowHash returns the hash of a row, from that of its group: by address and name of the

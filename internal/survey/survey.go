@@ -59,7 +59,7 @@ type Sighting struct {
 	Assessment            rank.Assessment
 	Case                  int // number of the case, from 0 on; sightings of the same case have the same; -1 for those that are not found
 
-	group, host, dest, process uint32
+	host, dest, process uint64
 }
 
 // A Survey is what one look found.
@@ -71,62 +71,72 @@ type Survey struct {
 
 	fleet *fleet
 	model *rank.Model
-	best  map[uint32]int // the first of Found of a group
-	tops  []*unit        // by number of the group: the destination with the most calls
+	found []*unit
+	rows  [][]timeline.Row
+	infos [][]info
+
+	parallel func(n int, f func(worker, i int))
+
+	best map[string]int   // the first of Found, by key of the group
+	tops map[string]*unit // by key of a group without any: the destination with the most calls
 }
 
 // Of returns what is known of a group: its best found sighting, else the destination that it
-// calls most; nil when the survey saw no call of the group.
+// calls most; nil when the survey saw no call of the group. It is not safe for concurrent use.
 func (s *Survey) Of(groupKey []byte) *Sighting {
-	group := s.fleet.groups.of[string(groupKey)]
-	if i, ok := s.best[group]; ok {
+	if i, ok := s.best[string(groupKey)]; ok {
 		return &s.Found[i]
 	}
-	if int(group) >= len(s.tops) || s.tops[group] == nil {
+	u := s.tops[string(groupKey)]
+	if u == nil {
 		return nil
 	}
-	g := s.fleet.sighting(s.tops[group], s.model)
+	if u.info.process != 0 && !s.fleet.counted[u.info.process] {
+		s.fleet.processes(nil, s.found, s.infos, s.rows, s.parallel) // of all, so that it is done once
+	}
+	g := s.fleet.sighting(u, s.model)
 	return &g
 }
 
 // Run looks at the rows of tables, in which a group is in one table.
 func Run(ctx context.Context, tables []*timeline.Table, c Config) (*Survey, error) {
-	f := newFleet(c.EndNanos)
-	parts := make([][]timeline.Row, len(tables))
-	c.Parallel(len(tables), func(_, i int) { parts[i] = tables[i].All() })
+	rows := make([][]timeline.Row, len(tables))
 	infos := make([][]info, len(tables))
-	for i, rows := range parts {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		infos[i] = f.see(rows)
+	parts := make([]*census, len(tables))
+	c.Parallel(len(tables), func(_, i int) {
+		rows[i] = tables[i].All()
+		parts[i] = &census{fleet: fleet{end: c.EndNanos}}
+		infos[i] = parts[i].see(rows[i])
+	})
+	if err := ctx.Err(); err != nil {
+		return nil, err
 	}
-	f.count()
+	f := newFleet(parts, c.Parallel)
 
 	workers := make([]*looker, max(1, c.Workers))
 	for i := range workers {
 		workers[i] = &looker{c: &c, fleet: f}
 	}
-	units := make([][]unit, len(tables))
+	looked := make([]looked, len(tables))
 	c.Parallel(len(tables), func(worker, i int) {
 		if ctx.Err() == nil {
-			units[i] = workers[worker].table(tables[i], parts[i], infos[i])
+			looked[i] = workers[worker].table(tables[i], rows[i], infos[i])
 		}
 	})
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	s := &Survey{Hosts: f.hosts.len(), fleet: f, model: c.Model, best: map[uint32]int{}, tops: make([]*unit, f.groups.len()+1)}
+	s := &Survey{Hosts: f.hostCount, fleet: f, model: c.Model, best: map[string]int{}, tops: map[string]*unit{}}
 	var tested, found []*unit
-	for i := range units {
-		for j := range units[i] {
-			u := &units[i][j]
-			s.Rows++
+	for i := range looked {
+		s.Rows += looked[i].rows
+		for j := range looked[i].units {
+			u := &looked[i].units[j]
 			if u.tested {
 				tested = append(tested, u)
 			}
 			if u.top {
-				s.tops[u.info.group] = u
+				s.tops[string(readOutline(u.row.Text).key)] = u
 			}
 		}
 	}
@@ -135,18 +145,22 @@ func Run(ctx context.Context, tables []*timeline.Table, c Config) (*Survey, erro
 	for _, u := range tested {
 		if u.q <= c.MaxFalse {
 			u.found = true
-			f.timer(u)
 			found = append(found, u)
 		}
 	}
-	f.countTimers()
+	wanted := map[uint64]bool{}
+	for _, u := range found {
+		wanted[u.info.process] = true
+	}
+	f.processes(wanted, found, infos, rows, c.Parallel)
+	s.found, s.rows, s.infos, s.parallel = found, rows, infos, c.Parallel
 	siblings(found)
 	s.Found = make([]Sighting, len(found))
 	c.Parallel(len(found), func(_, i int) { s.Found[i] = f.sighting(found[i], c.Model) })
 	slices.SortFunc(s.Found, compare)
 	for i := range s.Found {
-		if _, ok := s.best[s.Found[i].group]; !ok {
-			s.best[s.Found[i].group] = i
+		if _, ok := s.best[string(s.Found[i].GroupKey)]; !ok {
+			s.best[string(s.Found[i].GroupKey)] = i
 		}
 	}
 	s.cases()
@@ -179,7 +193,6 @@ type unit struct {
 	row     *timeline.Row // the one with the most calls
 	info    info          // of that row
 	scope   Scope
-	members []int // rows of the group
 	calls   int64
 	failed  int64
 	first   int64
@@ -212,6 +225,8 @@ type looker struct {
 	one      []timeline.Call
 	times    timing.Calls
 	sizes    []int64
+	order    []int
+	parts    []part
 }
 
 // Bounds of the rows that are taken together, beyond which a group is too busy for its whole
@@ -221,91 +236,122 @@ const (
 	maxTogetherCalls = timeline.MaxCalls
 )
 
-// table returns the units of one table. rows of a group stand together.
-func (l *looker) table(t *timeline.Table, rows []timeline.Row, infos []info) []unit {
-	var units []unit
+// looked is what a looker made of a table.
+type looked struct {
+	units []unit // those that were timed, and of each group the one with the most calls
+	rows  int    // destinations of groups with calls in the look
+}
+
+// table looks at one table. rows of a group stand together.
+func (l *looker) table(t *timeline.Table, rows []timeline.Row, infos []info) (out looked) {
 	for from := 0; from < len(rows); {
 		to := from + 1
 		for to < len(rows) && rows[to].Group == rows[from].Group {
 			to++
 		}
-		units = l.group(units, t, rows[from:to], infos[from:to])
+		l.group(&out, t, rows[from:to], infos[from:to])
 		from = to
 	}
-	return units
+	return out
 }
 
-// group appends the units of one group.
-func (l *looker) group(units []unit, t *timeline.Table, rows []timeline.Row, infos []info) []unit {
-	start := len(units)
-	order := make([]int, len(rows))
-	for i := range order {
-		order[i] = i
+// A part is the rows of a group that are one destination.
+type part struct {
+	members []int // rows, in order
+	calls   int64 // of the rows, at all times
+	dest    uint64
+	text    []byte
+	unit    int // place among the units, -1 when it was not looked at closely
+}
+
+// less orders the parts of a group by their destination.
+func (p *part) less(q *part) bool { return bytes.Compare(p.text, q.text) < 0 }
+
+// group looks at one group.
+func (l *looker) group(out *looked, t *timeline.Table, rows []timeline.Row, infos []info) {
+	after, end := l.c.EndNanos-l.c.LookbackNanos, l.c.EndNanos
+	order := l.order[:0]
+	for i := range rows {
+		if rows[i].FirstNanos <= end && rows[i].LastNanos > after { // else no call is in the look
+			order = append(order, i)
+		}
 	}
-	slices.SortFunc(order, func(a, b int) int { return cmp.Or(cmp.Compare(infos[a].unit, infos[b].unit), cmp.Compare(a, b)) })
+	slices.SortFunc(order, func(a, b int) int {
+		return cmp.Or(cmp.Compare(infos[a].unit, infos[b].unit), bytes.Compare(rows[a].Text, rows[b].Text))
+	})
+	l.order = order
+	parts := l.parts[:0]
 	for from := 0; from < len(order); {
 		to := from + 1
 		for to < len(order) && infos[order[to]].unit == infos[order[from]].unit {
 			to++
 		}
-		if u, ok := l.unit(t, rows, infos, order[from:to], OneDestination); ok {
-			units = append(units, u)
+		p := part{members: order[from:to], dest: infos[order[from]].dest, text: rows[order[from]].Text, unit: -1}
+		for _, m := range p.members {
+			p.calls += rows[m].Calls
 		}
+		parts = append(parts, p)
 		from = to
 	}
-	own := units[start:]
-	if len(own) == 0 {
-		return units
+	l.parts = parts
+	if len(parts) == 0 {
+		return
 	}
-	top := 0
-	for i := range own {
-		if own[i].calls > own[top].calls || own[i].calls == own[top].calls && own[i].less(&own[top]) {
-			top = i
+	most := 0
+	for i := range parts {
+		if p := &parts[i]; p.calls > parts[most].calls || p.calls == parts[most].calls && p.less(&parts[most]) {
+			most = i
 		}
 	}
-	own[top].top = true
-	if len(own) > 1 {
-		l.together(own, t, rows, infos)
+	start := len(out.units)
+	for i := range parts {
+		if parts[i].calls < timing.MinCalls && i != most {
+			out.rows++ // nothing to be timed, and mostly one of very many
+			continue
+		}
+		if u, ok := l.unit(t, rows, infos, parts[i].members, OneDestination); ok {
+			out.rows++
+			u.top = i == most
+			parts[i].unit = len(out.units)
+			out.units = append(out.units, u)
+		}
 	}
-	return units
-}
-
-// less orders units of one group by their destination.
-func (u *unit) less(v *unit) bool {
-	if c := bytes.Compare(u.row.Text, v.row.Text); c != 0 {
-		return c < 0
+	if len(parts) > 1 && len(out.units) > start {
+		l.together(out, parts, t, rows, infos)
 	}
-	return u.row.Destination.Less(v.row.Destination)
 }
 
 // together times the destinations of a group that belong to one registrable domain, all of
-// them, and those that hardly any other host calls: an implant that goes round among its servers keeps its timer, and none of the
-// servers sees it. Where the whole tells much more than each part, the destination that is
-// called most stands for all.
-func (l *looker) together(own []unit, t *timeline.Table, rows []timeline.Row, infos []info) {
-	byDomain := map[uint32][]int{}
-	for i := range own {
-		byDomain[own[i].info.dest] = append(byDomain[own[i].info.dest], i)
-	}
-	for i := range own { // in order of units, not of the map
-		if members := byDomain[own[i].info.dest]; members[0] == i && len(members) > 1 && len(members) < len(own) {
-			l.merge(own, members, t, rows, infos, OneDomain)
-		}
-	}
-	all, rare := make([]int, len(own)), []int(nil)
-	for i := range all {
-		all[i] = i
-		if l.fleet.isRare(own[i].info.dest) {
+// them, and those that hardly any other host calls: an implant that goes round among its
+// servers keeps its timer, and none of the servers sees it. Where the whole tells much more
+// than each part, the destination that is called most stands for all.
+func (l *looker) together(out *looked, parts []part, t *timeline.Table, rows []timeline.Row, infos []info) {
+	byDomain := map[uint64][]int{}
+	rare := []int(nil)
+	for i := range parts {
+		byDomain[parts[i].dest] = append(byDomain[parts[i].dest], i)
+		if len(rare) <= maxTogether && l.fleet.isRare(parts[i].dest) {
 			rare = append(rare, i)
 		}
 	}
-	scope := WholeGroup
-	if len(byDomain) == 1 {
-		scope = OneDomain
+	for i := range parts { // in order of parts, not of the map
+		if members := byDomain[parts[i].dest]; members[0] == i && len(members) > 1 && len(members) < len(parts) {
+			l.merge(out, parts, members, t, rows, infos, OneDomain)
+		}
 	}
-	l.merge(own, all, t, rows, infos, scope)
-	if len(rare) > 1 && len(rare) < len(own) {
-		l.merge(own, rare, t, rows, infos, RareDestinations)
+	if len(parts) <= maxTogether {
+		all := make([]int, len(parts))
+		for i := range all {
+			all[i] = i
+		}
+		scope := WholeGroup
+		if len(byDomain) == 1 {
+			scope = OneDomain
+		}
+		l.merge(out, parts, all, t, rows, infos, scope)
+	}
+	if len(rare) > 1 && len(rare) < len(parts) {
+		l.merge(out, parts, rare, t, rows, infos, RareDestinations)
 	}
 }
 
@@ -313,7 +359,7 @@ func (l *looker) together(own []unit, t *timeline.Table, rows []timeline.Row, in
 // the best of them.
 const betterTogether = 1e-3
 
-func (l *looker) merge(own []unit, members []int, t *timeline.Table, rows []timeline.Row, infos []info, scope Scope) {
+func (l *looker) merge(out *looked, parts []part, members []int, t *timeline.Table, rows []timeline.Row, infos []info, scope Scope) {
 	if len(members) > maxTogether {
 		return
 	}
@@ -321,26 +367,37 @@ func (l *looker) merge(own []unit, members []int, t *timeline.Table, rows []time
 	var of []int
 	most, least := members[0], 1.0
 	for _, m := range members {
-		calls += own[m].calls
-		of = append(of, own[m].members...)
-		if own[m].calls > own[most].calls || own[m].calls == own[most].calls && own[m].less(&own[most]) {
+		p := &parts[m]
+		calls += p.calls
+		of = append(of, p.members...)
+		if p.calls > parts[most].calls || p.calls == parts[most].calls && p.less(&parts[most]) {
 			most = m
 		}
-		if own[m].tested {
-			least = min(least, own[m].timing.PValue)
+		if p.unit >= 0 && out.units[p.unit].tested {
+			least = min(least, out.units[p.unit].timing.PValue)
 		}
 	}
-	if calls > maxTogetherCalls || least < 1e-12 {
+	if calls > maxTogetherCalls || calls < timing.MinCalls || least < 1e-12 {
 		return
 	}
-	slices.Sort(of)
-	of = slices.Compact(of) // a domain that was merged has its members' rows, too
 	u, ok := l.unit(t, rows, infos, of, scope)
 	if !ok || !u.tested || u.timing.PValue > betterTogether*least {
 		return
 	}
-	u.row, u.info, u.top = own[most].row, own[most].info, own[most].top
-	own[most] = u
+	best := parts[most].members[0]
+	for _, m := range parts[most].members[1:] {
+		if rows[m].Calls > rows[best].Calls {
+			best = m
+		}
+	}
+	u.row, u.info = &rows[best], infos[best]
+	if at := parts[most].unit; at >= 0 {
+		u.top = out.units[at].top
+		out.units[at] = u
+		return
+	}
+	parts[most].unit = len(out.units)
+	out.units = append(out.units, u)
 }
 
 // unit times rows of a group together; ok is false when they have no call in the look.
@@ -365,7 +422,7 @@ func (l *looker) unit(t *timeline.Table, rows []timeline.Row, infos []info, memb
 			}
 		}
 		u.firstOf = min(u.firstOf, r.FirstNanos)
-		if r.Calls > rows[best].Calls || r.Calls == rows[best].Calls && r.Destination.Less(rows[best].Destination) {
+		if r.Calls > rows[best].Calls || r.Calls == rows[best].Calls && bytes.Compare(r.Text, rows[best].Text) < 0 {
 			best = m
 		}
 	}
@@ -375,7 +432,7 @@ func (l *looker) unit(t *timeline.Table, rows []timeline.Row, infos []info, memb
 	if len(members) > 1 {
 		slices.SortStableFunc(l.calls, func(a, b timeline.Call) int { return cmp.Compare(a.Millis, b.Millis) })
 	}
-	u.scope, u.members = scope, slices.Clone(members)
+	u.scope = scope
 	u.row, u.info = &rows[best], infos[best]
 	u.first, u.last = l.calls[0].Millis*1e6, l.calls[len(l.calls)-1].Millis*1e6
 	u.q = 1

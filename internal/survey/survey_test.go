@@ -345,7 +345,7 @@ func TestSiblings(t *testing.T) {
 	rng := rand.New(rand.NewPCG(4, 4))
 	var found []*unit
 	for range 300 {
-		u := &unit{info: info{host: uint32(rng.IntN(4)), process: uint32(rng.IntN(2))}}
+		u := &unit{info: info{host: uint64(rng.IntN(4)), process: uint64(rng.IntN(2))}}
 		u.timing.Period = math.Round(math.Exp(rng.Float64()*5)) * float64(rng.IntN(8)) // some are equal, some 0
 		u.first = int64(rng.IntN(100))
 		u.last = u.first + int64(rng.IntN(40))
@@ -543,7 +543,7 @@ func TestOrder(t *testing.T) {
 		if diff := gocmp.Diff(want.Found, got.Found, ignore, addresses); diff != "" {
 			t.Errorf("%+v: found (-want +got):\n%s", c, diff)
 		}
-		for k := range want.fleet.groups.of {
+		for k := range want.tops {
 			if diff := gocmp.Diff(want.Of([]byte(k)), got.Of([]byte(k)), ignore, addresses); diff != "" {
 				t.Errorf("%+v: group %q (-want +got):\n%s", c, k, diff)
 			}

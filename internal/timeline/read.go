@@ -2,14 +2,12 @@ package timeline
 
 import (
 	"cmp"
-	"net/netip"
 	"slices"
 )
 
 // A Row is a group's calls to a destination.
 type Row struct {
 	Hash, Group           uint64
-	Destination           netip.Addr
 	Text                  []byte // of the first observation; belongs to the table
 	Calls                 int64  // all of them
 	Failed                int64  // of these, not answered
@@ -31,15 +29,22 @@ type Call struct {
 // All returns the rows in an order that depends on what they are alone: those of a group
 // stand together.
 func (t *Table) All() []Row {
-	rows := make([]Row, len(t.rows))
-	for i := range t.rows {
-		r := &t.rows[i]
+	order := make([]uint32, len(t.rows))
+	for i := range order {
+		order[i] = uint32(i)
+	}
+	slices.SortFunc(order, func(a, b uint32) int {
+		r, s := &t.rows[a], &t.rows[b]
+		return cmp.Or(cmp.Compare(r.group, s.group), cmp.Compare(r.hash, s.hash))
+	})
+	rows := make([]Row, len(order))
+	for i, id := range order {
+		r := &t.rows[id]
 		rows[i] = Row{
-			Hash: r.hash, Group: r.group, Destination: r.dest, Text: t.texts[r.text],
-			Calls: r.total, Failed: r.failed, FirstNanos: r.first * TickNanos, LastNanos: r.last * TickNanos, id: i,
+			Hash: r.hash, Group: r.group, Text: t.texts[r.text],
+			Calls: r.total, Failed: r.failed, FirstNanos: r.first * TickNanos, LastNanos: r.last * TickNanos, id: int(id),
 		}
 	}
-	slices.SortFunc(rows, func(a, b Row) int { return cmp.Or(cmp.Compare(a.Group, b.Group), cmp.Compare(a.Hash, b.Hash)) })
 	return rows
 }
 

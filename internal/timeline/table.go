@@ -11,7 +11,6 @@ package timeline
 
 import (
 	"math/bits"
-	"net/netip"
 	"slices"
 	"unsafe"
 )
@@ -32,13 +31,16 @@ type Observation struct {
 	TimeNanos   int64
 	SourceBytes int64
 	DestBytes   int64
-	Destination netip.Addr
 	Agent       uint32 // hash of what tells processes of one name apart; 0 when nothing does
 	Failed      bool   // the call was not answered
 }
 
+// A record is an observation as it waits for its table, without pointers.
 type record struct {
-	Observation
+	group, row uint64
+	tick       int64
+	word       uint32 // of the call, without its agent
+	agent      uint32
 	at, length uint32 // text of a row that may be new
 }
 
@@ -51,7 +53,14 @@ type Batch struct {
 // Add adds an observation. The text tells what the row is, for whoever reads the table; only
 // that of a row's first observation is kept, and it may be nil in later ones.
 func (b *Batch) Add(o *Observation, text []byte) {
-	b.records = append(b.records, record{*o, uint32(len(b.text)), uint32(len(text))})
+	word := packBytes(o.SourceBytes, sourceMantissa)<<sourceAt | packBytes(o.DestBytes, destMantissa)
+	if o.Failed {
+		word |= failedBit
+	}
+	b.records = append(b.records, record{
+		group: o.Group, row: o.Row, tick: o.TimeNanos / TickNanos, word: word, agent: o.Agent,
+		at: uint32(len(b.text)), length: uint32(len(text)),
+	})
 	b.text = append(b.text, text...)
 }
 
@@ -109,11 +118,10 @@ const (
 // A row is kept in the table's memory; Row is what is read of it.
 type row struct {
 	hash, group uint64
-	base        int64 // tick of offset 0
-	first, last int64 // ticks of all calls, kept or not
-	total       int64 // calls
-	failed      int64 // of these, not answered
-	dest        netip.Addr
+	base        int64  // tick of offset 0
+	first, last int64  // ticks of all calls, kept or not
+	total       int64  // calls
+	failed      int64  // of these, not answered
 	text        uint32 // place in the table's texts
 	agents      uint32 // place in the list of agents, 0 for none
 	head, tail  uint32 // chunks
@@ -170,14 +178,14 @@ func (t *Table) Apply(b *Batch) {
 	t.found = t.found[:0]
 	mask := uint64(len(t.slots) - 1)
 	for i := range b.records {
-		t.found = append(t.found, t.slots[b.records[i].Row>>20&mask])
+		t.found = append(t.found, t.slots[b.records[i].row>>20&mask])
 	}
 	for i, id := range t.found {
 		if id == 0 {
 			continue
 		}
-		if r := &t.rows[id-1]; r.hash != b.records[i].Row {
-			t.found[i] = t.find(b.records[i].Row)
+		if r := &t.rows[id-1]; r.hash != b.records[i].row {
+			t.found[i] = t.find(b.records[i].row)
 		} else {
 			t.touched += r.tail
 		}
@@ -191,7 +199,7 @@ func (t *Table) Apply(b *Batch) {
 	for i, id := range t.found {
 		r := &b.records[i]
 		if id == 0 { // it may have come earlier in this batch
-			id = t.find(r.Row)
+			id = t.find(r.row)
 		}
 		if id == 0 {
 			if full {
@@ -200,7 +208,7 @@ func (t *Table) Apply(b *Batch) {
 			}
 			id = t.insert(r, b.text[r.at:r.at+r.length])
 		}
-		t.add(&t.rows[id-1], &r.Observation, full)
+		t.add(&t.rows[id-1], r, full)
 	}
 }
 
@@ -221,14 +229,14 @@ func (t *Table) insert(r *record, text []byte) uint32 {
 			t.place(t.rows[i].hash, uint32(i+1))
 		}
 	}
-	tick := r.TimeNanos / TickNanos
+	tick := r.tick
 	t.texts = append(t.texts, t.keep(text))
 	t.rows = append(t.rows, row{
-		hash: r.Row, group: r.Group, dest: r.Destination, text: uint32(len(t.texts) - 1),
+		hash: r.row, group: r.group, text: uint32(len(t.texts) - 1),
 		base: tick - 1<<31, first: tick, last: tick,
 	})
 	id := uint32(len(t.rows))
-	t.place(r.Row, id)
+	t.place(r.row, id)
 	return id
 }
 
@@ -253,22 +261,20 @@ func (t *Table) keep(text []byte) []byte {
 }
 
 // add adds one call to a row.
-func (t *Table) add(r *row, o *Observation, full bool) {
-	tick := o.TimeNanos / TickNanos
-	offset := tick - r.base
+func (t *Table) add(r *row, o *record, full bool) {
+	offset := o.tick - r.base
 	if offset < 0 || offset > 1<<32-1 { // eight months away from the row's first call
 		t.dropped++
 		return
 	}
 	r.total++
-	r.first, r.last = min(r.first, tick), max(r.last, tick)
-	c := call{uint32(offset), packBytes(o.SourceBytes, sourceMantissa)<<sourceAt | packBytes(o.DestBytes, destMantissa)}
-	if o.Failed {
+	r.first, r.last = min(r.first, o.tick), max(r.last, o.tick)
+	c := call{uint32(offset), o.word}
+	if o.word&failedBit != 0 {
 		r.failed++
-		c.word |= failedBit
 	}
-	if o.Agent != 0 {
-		c.word |= t.agent(r, o.Agent) << agentAt
+	if o.agent != 0 {
+		c.word |= t.agent(r, o.agent) << agentAt
 	}
 	if r.kept == MaxCalls {
 		t.thin(r)

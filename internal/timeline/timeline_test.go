@@ -49,7 +49,7 @@ func (m *model) add(o *Observation, text string) {
 	r := m.rows[o.Row]
 	if r == nil {
 		nanos := tick * TickNanos
-		r = &modelRow{base: tick, Row: Row{Hash: o.Row, Group: o.Group, Destination: o.Destination, Text: []byte(text), FirstNanos: nanos, LastNanos: nanos}}
+		r = &modelRow{base: tick, Row: Row{Hash: o.Row, Group: o.Group, Text: []byte(text), FirstNanos: nanos, LastNanos: nanos}}
 		m.rows[o.Row] = r
 	}
 	if tick-r.base < -1<<31 || tick-r.base >= 1<<31 {
@@ -151,7 +151,7 @@ func TestAgainstModel(t *testing.T) {
 				o := &observations[i]
 				*o = Observation{
 					Group: row / 3 << 40, Row: row << 20, TimeNanos: at, SourceBytes: rng.Int64N(1 << rng.IntN(45)), DestBytes: rng.Int64N(1 << rng.IntN(45)),
-					Destination: netip.AddrFrom4([4]byte{192, 0, 2, byte(row)}), Failed: rng.IntN(4) == 0,
+					Failed: rng.IntN(4) == 0,
 				}
 				if rng.IntN(3) > 0 {
 					o.Agent = uint32(row)<<8 | uint32(1+rng.IntN(1+int(row%11)))

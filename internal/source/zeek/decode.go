@@ -26,6 +26,8 @@ type decoder struct {
 	uid     []byte
 	answers [][]byte
 	scratch []byte // unescaped text of the record
+
+	words words // known in the rows of layout
 }
 
 var _ source.Decoder = (*decoder)(nil)
@@ -101,7 +103,13 @@ func (d *decoder) row(l *layout, b []byte, i, end int) (at int, ok bool) {
 		if i > end {
 			return wholeRow, false
 		}
-		if j := d.quick(b, i, end, byte(seps), step.column); j > i {
+		if step.word {
+			if w := d.words.find(b, i, seps, step.column); w != nil {
+				*w.field = w.value
+				i += w.length
+				continue
+			}
+		} else if j := d.quick(b, i, end, byte(seps), step.column); j > i {
 			i = j + 1
 			continue
 		}
@@ -112,6 +120,9 @@ func (d *decoder) row(l *layout, b []byte, i, end int) (at int, ok bool) {
 		}
 		if !d.set(step.column, field) && (step.column == timeColumn || !l.missing(field)) {
 			return step.index, false
+		}
+		if step.word && j < end {
+			d.words.learn(b, i, seps, step.column, d.e.Text(event.Field(step.column)))
 		}
 		i = j + 1
 	}

@@ -202,6 +202,7 @@ type step struct {
 	column column
 	index  int // of the column
 	text   bool
+	word   bool // see words
 }
 
 var (
@@ -237,7 +238,7 @@ func (h *header) compile(kind logKind, want columnSet) *layout {
 			continue
 		}
 		seen |= 1 << c
-		l.steps = append(l.steps, step{skip: i - next, column: c, index: i, text: isText(c)})
+		l.steps = append(l.steps, step{skip: i - next, column: c, index: i, text: isText(c), word: isWord(c)})
 		next = i + 1
 	}
 	l.behind = len(h.names) - next
