@@ -51,15 +51,14 @@ type opened struct {
 
 // A gathering reads files into tables.
 type gathering struct {
-	o          *Options
-	plan       plan
-	keys       keys
-	surveyKeys survey.Keys // the same, once made an interface
-	shards     []*shard
-	details    *series.Dictionary
-	kept       []bool // by outcome of the filter
-	summary    *Summary
-	cancel     context.CancelFunc // ends all reading
+	o       *Options
+	plan    plan
+	keys    keys
+	shards  []*shard
+	details *series.Dictionary
+	kept    []bool // by outcome of the filter
+	summary *Summary
+	cancel  context.CancelFunc // ends all reading
 
 	firstCall, lastCall int64 // times of the events that the rank takes, nanoseconds
 
@@ -73,7 +72,7 @@ type gathering struct {
 func newGathering(o *Options, p plan, k keys, s *Summary) *gathering {
 	g := &gathering{
 		firstCall: math.MaxInt64, lastCall: math.MinInt64,
-		o: o, plan: p, keys: k, surveyKeys: k, summary: s, done: map[int64]*outcome{}, details: series.NewDictionary(detailsBytes),
+		o: o, plan: p, keys: k, summary: s, done: map[int64]*outcome{}, details: series.NewDictionary(detailsBytes),
 	}
 	g.advanced.L = &g.mu
 	for _, outcome := range o.Filter.Outcomes() {
@@ -419,6 +418,7 @@ type decoding struct {
 	details   []byte
 	known     map[string]uint32 // numbers of details: a small part of the dictionary, without its lock
 	collector survey.Collector
+	keysOf    keysOf
 	out       *outcome
 
 	// Sums over all blocks.
@@ -431,7 +431,7 @@ type decoding struct {
 
 func newWorker(g *gathering) *decoding {
 	return &decoding{
-		g: g, filter: make([]int64, len(g.summary.Filter)), noGroup: map[string]int64{}, known: map[string]uint32{},
+		g: g, filter: make([]int64, len(g.summary.Filter)), noGroup: map[string]int64{}, known: map[string]uint32{}, keysOf: keysOf{keys: g.keys},
 		first: math.MaxInt64, last: math.MinInt64, firstCall: math.MaxInt64, lastCall: math.MinInt64,
 	}
 }
@@ -546,7 +546,8 @@ func (d *decoding) Event(e *event.Event) {
 		})
 	}
 	if ranked {
-		d.collector.Add(&b.timeline, e, hash, d.g.surveyKeys)
+		d.keysOf.list = list
+		d.collector.Add(&b.timeline, e, hash, &d.keysOf)
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 // first of its calls that comes this way; where several collectors work on events in turn,
 // the first call of all has it.
 type Collector struct {
-	told [1 << 13]uint64 // hashes of rows whose text was sent, as far as they are remembered
+	told [1 << 15]uint64 // hashes of rows whose text was sent, as far as they are remembered
 	key  []byte
 	text []byte
 }

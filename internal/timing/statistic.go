@@ -158,11 +158,11 @@ func (a *Analyzer) local(l *level) (stat float64, n int) {
 }
 
 const (
-	peakNeighbours = 12   // calls after each that it is paired with
-	peakCalls      = 1024 // newest calls that are looked at
-	peakBits       = 5    // sub-bins of an octave, as a power of two
-	peakNear       = 3    // lags are about equal in so many bins, as a power of two
-	peakOctaves    = 25   // from peakLeast seconds on
+	peakNeighbours = 12  // calls after each that it is paired with
+	peakCalls      = 256 // newest calls that are looked at
+	peakBits       = 5   // sub-bins of an octave, as a power of two
+	peakNear       = 3   // lags are about equal in so many bins, as a power of two
+	peakOctaves    = 25  // from peakLeast seconds on
 	peakLeast      = 0.5
 	peakBins       = peakOctaves << peakBits
 	peakSide       = 2 + 2*8 + 12 // bins beside the widest window that are looked at
@@ -244,23 +244,29 @@ func (a *Analyzer) peak(l *level) (p peak, n int) {
 		return peak{}, 0
 	}
 	sum := a.sums(low, high)
-	for _, width := range peakWidths {
+	for w, width := range peakWidths {
 		side := 2*width + 12
+		half := side / 2
+		scales := &peakScales[w]
 		for from := low; from+width <= high+1; from++ {
 			to := from + width
-			first := sum[from-low+peakSide:]
-			seen := first[width] - first[0]
+			at := from - low + peakSide // place of the window's first edge in sum
+			seen := sum[at+width] - sum[at]
 			if seen < 5 {
 				continue
 			}
-			// The bins next to the window may hold its skirts. Density may rise towards the window
-			// without a timer, as that of heavy-tailed gaps does towards the shortest: what the
-			// farther half of a side and the nearer one say is carried on to the window.
-			half := side / 2
-			at := from - low + peakSide // place of the window's first edge in sum
+			// The bins next to the window may hold its skirts.
+			nearBelow, nearAbove := sum[at-2]-sum[at-2-half], sum[at+width+2+half]-sum[at+width+2]
+			if seen <= (nearBelow+1)*scales[from].below || seen <= (nearAbove+1)*scales[from].above {
+				continue // most windows, without a division
+			}
+			// Density may rise towards the window without a timer, as that of heavy-tailed gaps
+			// does towards the shortest: what the farther half of a side and the nearer one say
+			// is carried on to the window. The denser side counts: at an end of the lags the
+			// other one is empty.
 			density := max(
-				rising(sum[at-2]-sum[at-2-half], binEdge(from-2)-binEdge(from-2-half), sum[at-2-half]-sum[at-2-side], binEdge(from-2-half)-binEdge(from-2-side)),
-				rising(sum[at+width+2+half]-sum[at+width+2], binEdge(to+2+half)-binEdge(to+2), sum[at+width+2+side]-sum[at+width+2+half], binEdge(to+2+side)-binEdge(to+2+half)),
+				rising(nearBelow, binEdge(from-2)-binEdge(from-2-half), sum[at-2-half]-sum[at-2-side], binEdge(from-2-half)-binEdge(from-2-side)),
+				rising(nearAbove, binEdge(to+2+half)-binEdge(to+2), sum[at+width+2+side]-sum[at+width+2+half], binEdge(to+2+side)-binEdge(to+2+half)),
 			)
 			expected := density * (binEdge(to) - binEdge(from))
 			if seen <= expected {
@@ -273,6 +279,24 @@ func (a *Analyzer) peak(l *level) (p peak, n int) {
 	}
 	return p, n
 }
+
+// A scale is the width of a window over that of the nearer half of each side.
+type scale struct{ below, above float64 }
+
+// peakScales holds the scales of the windows of each of peakWidths, by their first bin.
+var peakScales = func() (all [len(peakWidths)][peakBins]scale) {
+	for w, width := range peakWidths {
+		half := (2*width + 12) / 2
+		for from := range peakBins - width {
+			to := from + width
+			all[w][from] = scale{
+				(binEdge(to) - binEdge(from)) / (binEdge(from-2) - binEdge(from-2-half)),
+				(binEdge(to) - binEdge(from)) / (binEdge(to+2+half) - binEdge(to+2)),
+			}
+		}
+	}
+	return all
+}()
 
 // rising returns the density that counts in a nearer and a farther stretch of given widths
 // let expect beyond the nearer one: as much more than there as there is more than farther off.
@@ -307,11 +331,12 @@ func (a *Analyzer) sums(low, high int) []float64 {
 func (a *Analyzer) growth(l *level) (stat float64, n int) {
 	sum, last := 0.0, 0.0
 	for i := 1; i < len(l.gaps); i++ {
+		g, h := l.gaps[i-1], l.gaps[i]
+		grows := g > 0 && h > growthLeast*g && h < growthMost*g
 		ratio := 0.0
-		if l.gaps[i-1] > 0 && l.gaps[i] > 0 {
-			ratio = math.Log(l.gaps[i] / l.gaps[i-1])
+		if grows {
+			ratio = math.Log(h / g)
 		}
-		grows := ratio > growthLeast && ratio < growthMost
 		if apart := math.Abs(ratio - last); grows && last > 0 && apart < growthSpread {
 			sum -= math.Log(max(apart, 0.005))
 			stat = max(stat, sum)
@@ -326,9 +351,9 @@ func (a *Analyzer) growth(l *level) (stat float64, n int) {
 	return stat, len(l.gaps)
 }
 
-// Logarithms of the factors of growth, and how far two neighbouring ones may differ.
+// The factors of growth, and how far the logarithms of two neighbouring ones may differ.
 const (
-	growthLeast  = 0.14
-	growthMost   = 1.4
+	growthLeast  = 1.15
+	growthMost   = 4
 	growthSpread = 0.2
 )

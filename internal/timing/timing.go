@@ -67,6 +67,7 @@ type Result struct {
 
 // An Analyzer has the memory that Analyze works in. It is not safe for concurrent use.
 type Analyzer struct {
+	stretches    Calls
 	level        [3]level
 	sorted       []float64
 	running      []float64
@@ -88,6 +89,11 @@ type level struct {
 // Analyze looks at calls. With fewer than MinCalls callbacks the result has Kind None and
 // PValue 1. It neither keeps nor changes the slices of c.
 func (a *Analyzer) Analyze(c *Calls) Result {
+	if len(c.Millis) > 2*screenBlocks*screenBlock {
+		if p := a.screen(c); p > MaxPValue {
+			return Result{PValue: p, Callbacks: len(c.Millis)}
+		}
+	}
 	score, best, lv, clear := a.score(c)
 	if lv == nil {
 		return Result{PValue: 1, Callbacks: len(a.level[0].times)}
@@ -102,6 +108,31 @@ func (a *Analyzer) Analyze(c *Calls) Result {
 	r := Result{PValue: p, Callbacks: len(lv.times), Merged: lv.merge, Failed: lv.failed}
 	a.describe(&r, lv, best)
 	return r
+}
+
+// A long series is looked at in some stretches of it first: its beginning, its middle and its
+// end. Most have no timer, and the whole is looked at when these may have one.
+const (
+	screenBlocks = 3
+	screenBlock  = 64
+)
+
+// screen returns the p-value of stretches of a series.
+func (a *Analyzer) screen(c *Calls) float64 {
+	s := &a.stretches
+	s.Millis, s.Failed, s.Holes = s.Millis[:0], nil, s.Holes[:0]
+	for i := range screenBlocks {
+		from := i * (len(c.Millis) - screenBlock) / (screenBlocks - 1)
+		for j := from; j < from+screenBlock; j++ {
+			s.Millis = append(s.Millis, c.Millis[j])
+			s.Holes = append(s.Holes, j == from || c.Holes != nil && c.Holes[j])
+		}
+	}
+	score, _, lv, _ := a.score(s)
+	if lv == nil {
+		return 1
+	}
+	return finalP(len(a.level[0].times), score)
 }
 
 // MaxPValue is the p-value above which a Result says nothing of a timer.

@@ -94,26 +94,15 @@ const wholeRow = -1
 // before is left.
 func (d *decoder) row(l *layout, b []byte, i, end int) (at int, ok bool) {
 	d.scratch = d.scratch[:0]
-	seps := l.seps
-	for s := range l.steps {
-		step := &l.steps[s]
-		if step.skip > 0 {
-			i = skipColumns(b, i, end, seps, step.skip)
+	for s := 0; ; s++ {
+		if s, i = d.quick(l, b, s, i, end); s == len(l.steps) {
+			break
 		}
 		if i > end {
 			return wholeRow, false
 		}
-		if step.word {
-			if w := d.words.find(b, i, seps, step.column); w != nil {
-				*w.field = w.value
-				i += w.length
-				continue
-			}
-		} else if j := d.quick(b, i, end, byte(seps), step.column); j > i {
-			i = j + 1
-			continue
-		}
-		j := fieldEnd(b, i, end, seps)
+		step := &l.steps[s]
+		j := fieldEnd(b, i, end, l.seps)
 		field := b[i:j]
 		if step.text {
 			field = d.plain(l, step.column, field)
@@ -121,8 +110,8 @@ func (d *decoder) row(l *layout, b []byte, i, end int) (at int, ok bool) {
 		if !d.set(step.column, field) && (step.column == timeColumn || !l.missing(field)) {
 			return step.index, false
 		}
-		if step.word && j < end {
-			d.words.learn(b, i, seps, step.column, d.e.Text(event.Field(step.column)))
+		if isWord(step.column) && j < end {
+			d.words.learn(b, i, l.seps, step.column, d.e.Text(event.Field(step.column)))
 		}
 		i = j + 1
 	}
@@ -183,60 +172,80 @@ func skipColumns(b []byte, i, end int, seps uint64, n int) int {
 	return end + 1
 }
 
-// quick reads the column that starts at i when its value has the shape that nearly all
-// have, and returns where it ends; i when set must look at it. It decides the same as set
-// does, in words of b instead of bytes and without a branch on the length of a number.
-func (d *decoder) quick(b []byte, i, end int, sep byte, c column) (j int) {
-	if i+24 > len(b) {
-		return i // the words that are read here would cross the end of the block
+// quick reads columns for as long as their values have the shape that nearly all have. It
+// is given the first step and where the column behind that of the step before starts; it
+// returns the step that set must do and where its column starts, above end when the row has
+// none, or len(l.steps). It decides the same as set does, in words of b instead of bytes
+// and without a branch on the length of a number. What it gave the event before it saw that
+// set must look, set overwrites.
+func (d *decoder) quick(l *layout, b []byte, s, i, end int) (step, at int) {
+	steps, seps := l.steps, l.seps
+	for ; s < len(steps); s++ {
+		step := &steps[s]
+		if step.skip == 1 {
+			i = fieldEnd(b, i, end, seps) + 1
+		} else if step.skip > 0 {
+			i = skipColumns(b, i, end, seps, step.skip)
+		}
+		if i > end || i+24 > len(b) { // the words that are read here would cross the end of the block
+			return s, i
+		}
+		text := b[i : i+24]
+		j := i
+		switch step.column {
+		case timeColumn: // 1588205199.824375
+			nanos, ok := parse.UnixTime(text[:17])
+			if !ok {
+				return s, i
+			}
+			d.e.TimeNanos = nanos
+			j += 17
+		case column(event.SourceIP), column(event.DestinationIP):
+			addr, n := quickIP((*[20]byte)(text))
+			ip := netip.AddrFrom4([4]byte{byte(addr >> 24), byte(addr >> 16), byte(addr >> 8), byte(addr)})
+			if step.column == column(event.SourceIP) {
+				d.e.SourceIP = ip
+			} else {
+				d.e.DestinationIP = ip
+			}
+			j += n
+		case column(event.SourceBytes), column(event.DestinationBytes):
+			count, n := quickCount(binary.LittleEndian.Uint64(text))
+			if step.column == column(event.SourceBytes) {
+				d.e.SourceBytes = int64(count)
+			} else {
+				d.e.DestinationBytes = int64(count)
+			}
+			j += n
+		case column(event.SourcePort), column(event.DestinationPort):
+			port, n := quickCount(binary.LittleEndian.Uint64(text))
+			if port > math.MaxUint16 {
+				return s, i
+			}
+			if step.column == column(event.SourcePort) {
+				d.e.SourcePort = uint16(port)
+			} else {
+				d.e.DestinationPort = uint16(port)
+			}
+			j += n
+		case column(event.NetworkTransport), column(event.NetworkProtocol), column(event.ConnectionState):
+			key, n := wordKey(binary.LittleEndian.Uint64(text), seps)
+			w := d.words.at(key, step.column)
+			if key == 0 || w.key != key || w.column != step.column {
+				return s, i
+			}
+			*w.field = w.value
+			i += n + 1
+			continue
+		default:
+			return s, i
+		}
+		if j == i || j > end || j < end && b[j] != byte(seps) {
+			return s, i
+		}
+		i = j + 1
 	}
-	switch c {
-	case timeColumn: // 1588205199.824375
-		if j = i + 17; j > end || j < end && b[j] != sep {
-			return i
-		}
-		nanos, ok := parse.UnixTime(b[i:j])
-		if !ok {
-			return i
-		}
-		d.e.TimeNanos = nanos
-		return j
-	case column(event.SourceIP), column(event.DestinationIP):
-		addr, n := quickIP((*[16]byte)(b[i:]))
-		if j = i + n; n == 0 || j > end || j < end && b[j] != sep {
-			return i
-		}
-		ip := netip.AddrFrom4([4]byte{byte(addr >> 24), byte(addr >> 16), byte(addr >> 8), byte(addr)})
-		if c == column(event.SourceIP) {
-			d.e.SourceIP = ip
-		} else {
-			d.e.DestinationIP = ip
-		}
-		return j
-	case column(event.SourceBytes), column(event.DestinationBytes):
-		count, n := quickCount(binary.LittleEndian.Uint64(b[i:]))
-		if j = i + n; n == 0 || j > end || j < end && b[j] != sep {
-			return i
-		}
-		if c == column(event.SourceBytes) {
-			d.e.SourceBytes = int64(count)
-		} else {
-			d.e.DestinationBytes = int64(count)
-		}
-		return j
-	case column(event.SourcePort), column(event.DestinationPort):
-		port, n := quickCount(binary.LittleEndian.Uint64(b[i:]))
-		if j = i + n; n == 0 || port > math.MaxUint16 || j > end || j < end && b[j] != sep {
-			return i
-		}
-		if c == column(event.SourcePort) {
-			d.e.SourcePort = uint16(port)
-		} else {
-			d.e.DestinationPort = uint16(port)
-		}
-		return j
-	}
-	return i
+	return s, i
 }
 
 // notDigits returns a word with the top bit of each byte set that is no digit in w, and
@@ -246,23 +255,20 @@ func notDigits(w uint64) (marks, values uint64) {
 	return ((x&(0x7f*eachByte) + 0x76*eachByte) | x) & (0x80 * eachByte), x
 }
 
-// quickCount returns the number of up to seven digits at the start of w and how many
-// digits it has; 0 when there are none or more.
+// quickCount returns the number of up to eight digits at the start of w and how many of its
+// bytes are digits.
 func quickCount(w uint64) (count uint64, digits int) {
 	marks, x := notDigits(w)
-	if marks == 0 {
-		return 0, 0
-	}
-	bit := bits.TrailingZeros64(marks) &^ 7
-	x <<= (64 - bit) & 63 // the digits behind as many zeros as are missing to eight
+	bit := bits.TrailingZeros64(marks) &^ 7 // 64 when all are digits
+	x <<= (64 - bit) & 63                   // the digits behind as many zeros as are missing to eight
 	x = (x*10 + x>>8) & 0x00ff00ff00ff00ff
 	x = (x*100 + x>>16) & 0x0000ffff0000ffff
 	return (x*10_000 + x>>32) & 0xffffffff, bit >> 3
 }
 
 // quickIP returns the IPv4 address at the start of b and its length; 0 when there is none
-// or when nothing follows it in b.
-func quickIP(b *[16]byte) (addr uint32, length int) {
+// or when nothing follows it in the first 16 bytes.
+func quickIP(b *[20]byte) (addr uint32, length int) {
 	low, _ := notDigits(binary.LittleEndian.Uint64(b[:8]))
 	high, _ := notDigits(binary.LittleEndian.Uint64(b[8:]))
 	// One bit for each byte that is no digit: the dots, then what follows the address.
@@ -281,32 +287,29 @@ func quickIP(b *[16]byte) (addr uint32, length int) {
 	if b[p0&15] != '.' || b[p1&15] != '.' || b[p2&15] != '.' {
 		return 0, 0
 	}
-	v0, ok0 := octet(b, 0, p0)
-	v1, ok1 := octet(b, p0+1, p1)
-	v2, ok2 := octet(b, p1+1, p2)
-	v3, ok3 := octet(b, p2+1, p3)
-	if ok0&ok1&ok2&ok3 == 0 {
+	n0, n1, n2, n3 := p0, p1-p0-1, p2-p1-1, p3-p2-1
+	v0, ok0 := octet(b, 0, n0)
+	v1, ok1 := octet(b, p0+1, n1)
+	v2, ok2 := octet(b, p1+1, n2)
+	v3, ok3 := octet(b, p2+1, n3)
+	if (n0|n1|n2|n3)&^3 != 0 || ok0&ok1&ok2&ok3>>63 == 0 {
 		return 0, 0
 	}
 	return v0<<24 | v1<<16 | v2<<8 | v3, p3
 }
 
-// octet returns the value of the digits b[i:j], which are followed by something else, and
-// 1 when they are one part of an IPv4 address, 0 when not.
-func octet(b *[16]byte, i, j int) (value, ok uint32) {
-	n := j - i
-	if uint(n-1) > 2 || i > 12 {
-		return 0, 0
-	}
-	w := (binary.LittleEndian.Uint32(b[i:]) ^ '0'*0x01010101) << ((4 - n) * 8) // the last digit is in the highest byte
+// octet returns the value of the n digits at i of b, n up to 3, and a number whose highest
+// bit is set when they are one part of an IPv4 address.
+func octet(b *[20]byte, i, n int) (value uint32, ok uint64) {
+	w := (binary.LittleEndian.Uint32(b[i&15:]) ^ '0'*0x01010101) << (32 - 8*n&31) // the last digit is in the highest byte
 	value = w>>24 + w>>16&0xff*10 + w>>8&0xff*100
-	// Up to 255 and without leading zeros.
 	least := octetLeast[n&3]
-	return value, uint32((uint64(value-least) - uint64(256-least)) >> 63)
+	return value, uint64(value-least) - uint64(256-least) // up to 255 and without leading zeros
 }
 
-// octetLeast are the smallest values of parts of an address by their digits.
-var octetLeast = [4]uint32{1: 0, 2: 10, 3: 100}
+// octetLeast are the smallest values of parts of an address by their digits; no digits are
+// no part.
+var octetLeast = [4]uint32{256, 0, 10, 100}
 
 // plain returns what stands for itself in a text column: nothing for a missing value, the
 // first of a list of protocols, no escapes. The answers of DNS it hands on one by one, but

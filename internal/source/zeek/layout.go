@@ -202,7 +202,6 @@ type step struct {
 	column column
 	index  int // of the column
 	text   bool
-	word   bool // see words
 }
 
 var (
@@ -238,7 +237,7 @@ func (h *header) compile(kind logKind, want columnSet) *layout {
 			continue
 		}
 		seen |= 1 << c
-		l.steps = append(l.steps, step{skip: i - next, column: c, index: i, text: isText(c), word: isWord(c)})
+		l.steps = append(l.steps, step{skip: i - next, column: c, index: i, text: isText(c)})
 		next = i + 1
 	}
 	l.behind = len(h.names) - next

@@ -509,7 +509,7 @@ func TestQuickDecidesAsSet(t *testing.T) {
 			slow, quick := &decoder{}, &decoder{}
 			ok := slow.set(c, []byte(v))
 			b := []byte(v + "\tand what follows behind it")
-			j := quick.quick(b, 0, len(b), '\t', c)
+			j := quickly(quick, b, len(b), c)
 			if j == 0 {
 				if usual[v] {
 					t.Errorf("%q: is not read the quick way", v)
