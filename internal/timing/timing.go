@@ -114,7 +114,7 @@ func (a *Analyzer) Analyze(c *Calls) Result {
 // end. Most have no timer, and the whole is looked at when these may have one.
 const (
 	screenBlocks = 3
-	screenBlock  = 64
+	screenBlock  = 96
 )
 
 // screen returns the p-value of stretches of a series.

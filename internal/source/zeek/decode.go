@@ -231,7 +231,7 @@ func (d *decoder) quick(l *layout, b []byte, s, i, end int) (step, at int) {
 		case column(event.NetworkTransport), column(event.NetworkProtocol), column(event.ConnectionState):
 			key, n := wordKey(binary.LittleEndian.Uint64(text), seps)
 			w := d.words.at(key, step.column)
-			if key == 0 || w.key != key || w.column != step.column {
+			if w.key != key || w.column != step.column {
 				return s, i
 			}
 			*w.field = w.value

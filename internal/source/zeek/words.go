@@ -20,7 +20,7 @@ const wordBits = 6
 
 type word struct {
 	key    uint64  // of the text, see wordKey; 0 where the place is free
-	column column  // that it stands in
+	column column  // that it stands in; 0 where the place is free, which is none of words
 	field  *string // of the event
 	value  string  // that the field is given
 }
