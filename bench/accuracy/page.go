@@ -510,11 +510,10 @@ func (m *measured) Cells() string {
 			sums[k] = s
 		}
 	}
-	place := func(list []string, s string) int { return slices.Index(list, s) }
 	jitters := []string{"0%", "to 10%", "to 30%", "to 50%", "above 50%"}
 	periods := []string{"unknown", "to 1m", "to 10m", "to 1h", "to 6h", "above 6h"}
 	slices.SortFunc(order, func(a, b kind) int {
-		return cmp.Or(strings.Compare(a.framework, b.framework), cmp.Compare(place(jitters, a.jitter), place(jitters, b.jitter)), cmp.Compare(place(periods, a.period), place(periods, b.period)))
+		return cmp.Or(strings.Compare(a.framework, b.framework), cmp.Compare(slices.Index(jitters, a.jitter), slices.Index(jitters, b.jitter)), cmp.Compare(slices.Index(periods, a.period), slices.Index(periods, b.period)))
 	})
 	t := newTable("framework", "jitter", "period", "found")
 	for _, k := range order {

@@ -136,9 +136,15 @@ func (s *simulation) write(ctx context.Context, events, ssl io.Writer, labelFile
 	emit, finish := s.ecs(events)
 	if s.zeek {
 		z := simulate.NewZeekWriter(events, ssl)
-		emit, finish = func(e *event.Event) error { z.Write(e); return nil }, z.Close
+		emit, finish = func(e *event.Event) error { z.Write(e); return nil }, z.Close //nolint:unparam // what it does not fail to do shows at Close
 	}
+	groups := map[[2]string]struct{}{}
 	l, err := s.scenario.Run(s.seed, func(e *event.Event) error {
+		group := [2]string{e.HostName, e.ProcessName}
+		if e.ProcessName == "" || s.zeek {
+			group = [2]string{string(e.SourceIP.AsSlice()), string(e.DestinationIP.AsSlice())}
+		}
+		groups[group] = struct{}{}
 		if s.events++; s.events%4096 == 0 && ctx.Err() != nil {
 			return errors.New("interrupted")
 		}
@@ -150,6 +156,7 @@ func (s *simulation) write(ctx context.Context, events, ssl io.Writer, labelFile
 	if err := finish(); err != nil {
 		return err
 	}
+	l.Groups, l.Hosts, l.Days = len(groups), s.scenario.Hosts, s.scenario.Length.Hours()/24
 	if s.labels = len(l.Labels); labelFile == "" {
 		return nil
 	}

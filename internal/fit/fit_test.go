@@ -204,9 +204,11 @@ func plainLoss(all []rank.Piece, d fit.Data, points [][]float64) float64 {
 		for j := range p.Levels {
 			switch {
 			case j < 2:
-				sum += math.Pow(points[i][j+1]-points[i][j], 2) / 2
+				step := points[i][j+1] - points[i][j]
+				sum += step * step / 2
 			case j > 2:
-				sum += math.Pow(points[i][j]-points[i][j-1], 2) / 2
+				step := points[i][j] - points[i][j-1]
+				sum += step * step / 2
 			}
 		}
 	}

@@ -255,7 +255,7 @@ func FuzzNames(f *testing.F) {
 			t.Errorf("SystemImage(%q, %q): misplaced without a path", name, path)
 		}
 		identity.RegistrableDomain(name)
-		identity.SignerClass(event.Unknown, event.Unknown, event.Unknown, name, path)
+		_ = identity.SignerClass(event.Unknown, event.Unknown, event.Unknown, name, path)
 	})
 }
 
@@ -269,7 +269,7 @@ func TestNoAllocations(t *testing.T) {
 		identity.PathClass(path)
 		identity.SystemImage("svchost.exe", path)
 		identity.SystemImage("svch0st.exe", path)
-		identity.SignerClass(event.True, event.True, event.True, "trusted", "Microsoft Windows")
+		_ = identity.SignerClass(event.True, event.True, event.True, "trusted", "Microsoft Windows")
 	}); n != 0 {
 		t.Errorf("got %v allocations, want none", n)
 	}

@@ -3,15 +3,18 @@ package labels
 import (
 	"encoding/json"
 	"io"
+	"slices"
 )
 
 // Write writes f as JSON, one label a line.
 func (f *File) Write(w io.Writer) error {
-	head, err := json.Marshal(&File{Dataset: f.Dataset, Note: f.Note, Labels: []Label{}})
+	empty := *f
+	empty.Labels = []Label{}
+	head, err := json.Marshal(&empty)
 	if err != nil {
 		return err
 	}
-	text := append(head[:len(head)-len("]}")], '\n')
+	text := slices.Concat(head[:len(head)-len("]}")], []byte{'\n'}) // Labels is the last field
 	for i := range f.Labels {
 		line, err := json.Marshal(&f.Labels[i])
 		if err != nil {

@@ -715,7 +715,7 @@ func (t *table) summary(s finding.Summary, rows []*finding.Ranked, legend string
 			human.Plural(s.Groups, "group"),
 		}
 		if s.Hidden > 0 {
-			facts = slices.Insert(facts, 2, human.Count(s.Hidden)+" hidden below rank.min_score")
+			facts = slices.Insert(facts, 2, human.Count(s.Hidden)+" hidden by rank.min_score or rank.rows_per_host_day")
 		}
 	}
 	facts = append(facts, fmt.Sprintf("%s over %s", human.Plural(int64(s.Runs), "run"), human.Seconds(s.WindowSeconds)))

@@ -177,7 +177,7 @@ func view(page Page) pageView {
 	if v.Ranked {
 		v.Facts = append(v.Facts, counted(s.Rows, "row", " of a group and a destination"), fact{human.Count(s.Timed), "timed"})
 		if s.Hidden > 0 {
-			v.Facts = append(v.Facts, fact{human.Count(s.Hidden), "hidden below rank.min_score"})
+			v.Facts = append(v.Facts, fact{human.Count(s.Hidden), "hidden by rank.min_score or rank.rows_per_host_day"})
 		}
 	}
 	v.Facts = append(v.Facts, counted(s.Groups, "group", ""))

@@ -63,7 +63,7 @@ func rankedPage() Page {
 func TestRankedPage(t *testing.T) {
 	got := write(t, rankedPage())
 	for _, want := range []string{
-		"<h1>7 findings</h1>", "<b>1,712</b><span>rows of a group and a destination</span>", "<b>4</b><span>hidden below rank.min_score</span>",
+		"<h1>7 findings</h1>", "<b>1,712</b><span>rows of a group and a destination</span>", "<b>4</b><span>hidden by rank.min_score or rank.rows_per_host_day</span>",
 		`aria-label="risk 93 of 100"`, "<bdi>cdn-sync.example.net</bdi>", "±2.1 %",
 		"&#43;2 in this case: ws-0311, srv-sharepoint-01.corp.example.com",
 		"Found: a loop that sleeps between its calls, every 5m ±2.1 %",

@@ -20,7 +20,7 @@ func (w *world) makeSoftware() {
 			if !chance(r, p.share) {
 				continue
 			}
-			im := p.image.onKind(h.kind)
+			im := p.onKind(h.kind)
 			im.version = "2"
 			procs := []*proc{}
 			moveAt := 0.0

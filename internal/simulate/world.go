@@ -136,7 +136,6 @@ type world struct {
 	cdn    []netip.Addr       // shared addresses
 	sites  [][]int32          // what people browse
 	ads    []int32            // what pages load beside
-	vpn    netip.Addr
 
 	callers []*caller
 	next    []float64 // when each caller is due

@@ -56,7 +56,7 @@ func (m *model) add(o *Observation, text string) {
 		m.dropped++
 		return
 	}
-	r.Row.Calls++
+	r.Calls++
 	r.FirstNanos, r.LastNanos = min(r.FirstNanos, tick*TickNanos), max(r.LastNanos, tick*TickNanos)
 	c := modelCall{tick, Call{
 		Millis: tick * 10, SourceBytes: rounded(o.SourceBytes, 9), DestBytes: rounded(o.DestBytes, 8), Failed: o.Failed,

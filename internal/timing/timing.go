@@ -69,7 +69,6 @@ type Result struct {
 type Analyzer struct {
 	stretches    Calls
 	level        [3]level
-	sorted       []float64
 	running      []float64
 	hist, across []int32
 }
@@ -94,7 +93,7 @@ func (a *Analyzer) Analyze(c *Calls) Result {
 			return Result{PValue: p, Callbacks: len(c.Millis)}
 		}
 	}
-	score, best, lv, clear := a.score(c)
+	score, best, lv, steady := a.score(c)
 	if lv == nil {
 		return Result{PValue: 1, Callbacks: len(a.level[0].times)}
 	}
@@ -102,8 +101,8 @@ func (a *Analyzer) Analyze(c *Calls) Result {
 	if p > MaxPValue {
 		return Result{PValue: p, Callbacks: len(a.level[0].times), Failed: a.level[0].failed}
 	}
-	if clear != nil { // the callbacks of a timer tell more of it than the calls around them
-		lv, best = clear, testShape
+	if steady != nil { // the callbacks of a timer tell more of it than the calls around them
+		lv, best = steady, testShape
 	}
 	r := Result{PValue: p, Callbacks: len(lv.times), Merged: lv.merge, Failed: lv.failed}
 	a.describe(&r, lv, best)
@@ -150,9 +149,9 @@ const (
 )
 
 // score returns the greatest -log10 of a test's own p-value over all tests and levels, the
-// test and the level that gave it. clear is the level whose gaps are most alike, nil unless
+// test and the level that gave it. steady is the level whose gaps are most alike, nil unless
 // they are so beyond doubt.
-func (a *Analyzer) score(c *Calls) (score float64, best test, lv, clear *level) {
+func (a *Analyzer) score(c *Calls) (score float64, best test, lv, steady *level) {
 	levels := a.levels(c)
 	alike := 0.0
 	for i := range levels {
@@ -170,14 +169,14 @@ func (a *Analyzer) score(c *Calls) (score float64, best test, lv, clear *level) 
 				score, best, lv = s, t, l
 			}
 			if t == testShape && s > alike {
-				alike, clear = s, l
+				alike, steady = s, l
 			}
 		}
 	}
 	if alike < max(clearScore, score/2) {
-		clear = nil
+		steady = nil
 	}
-	return score, best, lv, clear
+	return score, best, lv, steady
 }
 
 // clearScore is the score of testShape from which gaps are alike beyond doubt.

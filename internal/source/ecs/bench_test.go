@@ -7,11 +7,12 @@ import (
 	"fresnel/internal/event"
 	"fresnel/internal/source"
 	"fresnel/internal/source/sourcetest"
+	"fresnel/internal/survey"
 	"fresnel/internal/testkit/telemetry"
 )
 
 // BenchmarkDecode decodes documents of Elastic Defend: all fields, and those that a scan
-// with the default filter and grouping looks at.
+// looks at by the reference statistics alone and with the rank.
 func BenchmarkDecode(b *testing.B) {
 	g := telemetry.New(telemetry.Spec{
 		Seed: 1, Start: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), Span: 6 * time.Hour,
@@ -26,12 +27,8 @@ func BenchmarkDecode(b *testing.B) {
 		fields event.FieldSet
 	}{
 		{"all", event.AllFields},
-		{"scan", event.SetOf(
-			event.Timestamp, event.Ingested, event.SourceBytes, event.DestinationBytes, event.SourceIP, event.DestinationIP,
-			event.HostName, event.ProcessName, event.EventAction, event.EventCategory,
-			event.ProcessExecutable, event.ProcessHashSHA256, event.ProcessParentHashSHA256, event.SignatureExists,
-			event.SignatureTrusted, event.SignatureValid, event.SignatureStatus, event.SignatureSubjectName,
-		)},
+		{"reference", sourcetest.ReferenceFields},
+		{"rank", sourcetest.ReferenceFields | survey.Fields},
 	} {
 		b.Run(set.name, func(b *testing.B) {
 			sourcetest.Benchmark(b, Format, source.Options{Fields: set.fields}, "x.ndjson", text)

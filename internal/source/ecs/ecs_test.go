@@ -14,6 +14,7 @@ import (
 	"fresnel/internal/event"
 	"fresnel/internal/source"
 	"fresnel/internal/source/sourcetest"
+	"fresnel/internal/survey"
 	"fresnel/internal/testkit"
 )
 
@@ -307,14 +308,18 @@ func TestExamplesOfTheDocs(t *testing.T) {
 
 // TestDecodingAllocatesNothing covers what the benchmark's documents do not have.
 func TestDecodingAllocatesNothing(t *testing.T) {
-	text := []byte(strings.Repeat(`{"index":{}}`+"\n"+`{"@timestamp":1767225603500.5,"source":{"bytes":"1.5e3","ip":["::1","10.0.0.1"]},"destination":{"bytes":1.9},"network":{"transport":"TCP","protocol":["TLS","HTTP"]},"host":{"hostname":"a\"b"},"flow":{"final":true}}`+"\n", 100))
-	d := sourcetest.Open(t, Format, all, "x.json", text).NewDecoder()
-	var out sourcetest.Discard
-	for range 100 { // until it has learned what there is to learn
-		d.Decode(text, nil, &out)
-	}
-	if allocs := testing.AllocsPerRun(10, func() { d.Decode(text, nil, &out) }); allocs != 0 || out.BadRecords != 0 {
-		t.Errorf("got %v allocations and %d bad records, want none", allocs, out.BadRecords)
+	text := []byte(strings.Repeat(`{"index":{}}`+"\n"+`{"@timestamp":1767225603500.5,"source":{"bytes":"1.5e3","ip":["::1","10.0.0.1"]},"destination":{"bytes":1.9,"port":"443","domain":["b.example","a.example"]},"network":{"transport":"TCP","protocol":["TLS","HTTP"]},"host":{"hostname":"a\"b"},"process":{"pid":"7","entity_id":"e\\1","parent":{"name":"p"}},"tls":{"client":{"server_name":"a.example","ja3":"0a"}},"user_agent":{"original":"a \"b\""},"flow":{"final":true}}`+"\n", 100))
+	for name, fields := range map[string]event.FieldSet{
+		"all": event.AllFields, "reference": sourcetest.ReferenceFields, "rank": sourcetest.ReferenceFields | survey.Fields,
+	} {
+		d := sourcetest.Open(t, Format, source.Options{Fields: fields}, "x.json", text).NewDecoder()
+		var out sourcetest.Discard
+		for range 100 { // until it has learned what there is to learn
+			d.Decode(text, nil, &out)
+		}
+		if allocs := testing.AllocsPerRun(10, func() { d.Decode(text, nil, &out) }); allocs != 0 || out.BadRecords != 0 {
+			t.Errorf("%s: got %v allocations and %d bad records, want none", name, allocs, out.BadRecords)
+		}
 	}
 }
 

@@ -255,6 +255,15 @@ func (r *Result) CountBy(key func(e *event.Event) string) map[string]int {
 	return counts
 }
 
+// ReferenceFields are the fields that a scan by the reference statistics looks at, with the
+// default filter and grouping. That of the rank looks at those of survey.Fields as well.
+var ReferenceFields = event.SetOf(
+	event.Timestamp, event.Ingested, event.SourceBytes, event.DestinationBytes, event.SourceIP, event.DestinationIP,
+	event.HostName, event.ProcessName, event.EventAction, event.EventCategory,
+	event.ProcessExecutable, event.ProcessHashSHA256, event.ProcessParentHashSHA256, event.SignatureExists,
+	event.SignatureTrusted, event.SignatureValid, event.SignatureStatus, event.SignatureSubjectName,
+)
+
 // Discard is a source.Sink that counts, for benchmarks.
 type Discard struct{ Events, BadRecords, Skipped int }
 

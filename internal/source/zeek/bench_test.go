@@ -5,9 +5,13 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"time"
 
 	"fresnel/internal/event"
 	"fresnel/internal/source"
+	"fresnel/internal/source/sourcetest"
+	"fresnel/internal/survey"
+	"fresnel/internal/testkit/telemetry"
 )
 
 // generate returns a conn.log of n connections, about 136 bytes a line.
@@ -99,6 +103,31 @@ func BenchmarkDecode(b *testing.B) {
 	b.Run("JSON all fields", func(b *testing.B) { benchmarkDecode(b, event.AllFields, text{"a/conn.log", js.String()}) })
 }
 
+// BenchmarkDecodeScan decodes what a scan looks at, by the reference statistics alone and
+// with the rank. The rows are too many to be foreseen by the processor.
+func BenchmarkDecodeScan(b *testing.B) {
+	const rows = 200_000
+	g := telemetry.New(telemetry.Spec{
+		Seed: 1, Start: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), Span: 6 * time.Hour,
+		Events: rows, Hosts: 100, Processes: 50, Destinations: 5000,
+	})
+	conn := telemetry.AppendZeekHeader(nil)
+	for range rows {
+		conn = g.AppendZeek(conn)
+	}
+	for _, set := range []struct {
+		name   string
+		fields event.FieldSet
+	}{
+		{"reference", sourcetest.ReferenceFields},
+		{"rank", sourcetest.ReferenceFields | survey.Fields},
+	} {
+		b.Run(set.name, func(b *testing.B) {
+			sourcetest.Benchmark(b, Format, source.Options{Fields: set.fields}, "conn.log", conn)
+		})
+	}
+}
+
 func BenchmarkSplit(b *testing.B) {
 	block := []byte(generate(10000))
 	in := &input{kind: connLog, columns: columnSet(typical)}
@@ -112,7 +141,7 @@ func BenchmarkSplit(b *testing.B) {
 func TestNothingAllocatesPerEvent(t *testing.T) {
 	line := `{"_path":"conn","ts":"2020-04-30T00:06:39.824375Z","uid":"C1","id.orig_h":"10.0.0.1","id.resp_h":"fe80::1","proto":"tcp","service":"ssl,http","duration":9.5e-07,"orig_bytes":120,"conn_state":"SF"}` + "\n"
 	for name, body := range map[string]string{"TSV": generate(1000), "JSON": strings.Repeat(line, 1000)} {
-		for _, fields := range []event.FieldSet{typical, event.AllFields} {
+		for _, fields := range []event.FieldSet{typical, event.AllFields, sourcetest.ReferenceFields | survey.Fields} {
 			src, err := Format.New(source.Options{Fields: fields})
 			if err != nil {
 				t.Fatal(err)
@@ -130,7 +159,7 @@ func TestNothingAllocatesPerEvent(t *testing.T) {
 			if got := testing.AllocsPerRun(5, func() { d.Decode(block[:n], state, &out) }); got != 0 {
 				t.Errorf("%s, %d fields: got %v allocations for 1000 events, want 0", name, fields.Len(), got)
 			}
-			if out.events != 6*1000 {
+			if out.events != 6*1000 { // once before it is measured
 				t.Errorf("%s: got %d events, want 6000", name, out.events)
 			}
 		}

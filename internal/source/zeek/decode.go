@@ -40,7 +40,7 @@ func (d *decoder) Decode(block []byte, state any, out source.Sink) (lines int) {
 	l := state.(*layout)
 	if l != d.layout {
 		d.blank(l.kind)
-		d.layout = l
+		d.layout, d.words = l, words{}
 	}
 	skipped := 0
 	for i := 0; i < len(block); lines++ {
@@ -172,12 +172,12 @@ func skipColumns(b []byte, i, end int, seps uint64, n int) int {
 	return end + 1
 }
 
-// quick reads columns for as long as their values have the shape that nearly all have. It
-// is given the first step and where the column behind that of the step before starts; it
-// returns the step that set must do and where its column starts, above end when the row has
-// none, or len(l.steps). It decides the same as set does, in words of b instead of bytes
-// and without a branch on the length of a number. What it gave the event before it saw that
-// set must look, set overwrites.
+// quick takes steps for as long as the values have the shape that nearly all have, or are
+// words that are known. It begins with step s, and i is where the column behind that of the
+// step before starts. It returns the step that set must take and where its column starts,
+// above end when the row has none; len(l.steps) when there is no such step. It decides the
+// same as set does, eight bytes of b at a time and without a branch on the length of a
+// number. What it gave the event before it saw that set must look, set overwrites.
 func (d *decoder) quick(l *layout, b []byte, s, i, end int) (step, at int) {
 	steps, seps := l.steps, l.seps
 	for ; s < len(steps); s++ {
@@ -228,7 +228,7 @@ func (d *decoder) quick(l *layout, b []byte, s, i, end int) (step, at int) {
 				d.e.DestinationPort = uint16(port)
 			}
 			j += n
-		case column(event.NetworkTransport), column(event.NetworkProtocol), column(event.ConnectionState):
+		case column(event.NetworkTransport), column(event.NetworkProtocol), column(event.ConnectionState): // isWord
 			key, n := wordKey(binary.LittleEndian.Uint64(text), seps)
 			w := d.words.at(key, step.column)
 			if w.key != key || w.column != step.column {

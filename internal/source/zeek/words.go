@@ -8,12 +8,12 @@ import (
 	"fresnel/internal/event"
 )
 
-// words are the short texts that are in row after row the same few, such as tcp, ssl and
-// SF, and what the event is given for each. A text is read the long way once; from then on
-// it is found by its bytes, in one word of the row.
+// words are short texts that row after row has, such as tcp, ssl and SF, and what the event
+// is given for each. Such a text is read the long way once; from then on it is found by its
+// bytes and those of its separator, eight at most.
 //
 // A place that is taken stays so until the layout changes: of ever new texts most are read
-// the long way, and none is kept.
+// the long way, and few are kept.
 type words [1 << wordBits]word
 
 const wordBits = 6

@@ -525,3 +525,42 @@ func TestQuickDecidesAsSet(t *testing.T) {
 		}
 	}
 }
+
+// TestWords reads each row twice: the texts of the second are known.
+func TestWords(t *testing.T) {
+	header := []string{"#separator \\x09", "#unset_field -", "#path conn", "#fields ts proto id.orig_h service conn_state uid"}
+	texts := []string{"tcp", "udp", "-", "(empty)", "_", "ssl", "SSL", "a,b", "-a,b", ",", "a\\x2cb", "\\x", "seven_7", "eight__8", "longer_than_eight"}
+	for i := range 100 { // more than are kept
+		texts = append(texts, fmt.Sprintf("t%d", i))
+	}
+	var once, twice []string
+	// The last header gives texts another meaning, to the decoder of the first.
+	for _, unset := range []string{"-", "-", "t1"} {
+		header[1] = "#unset_field " + unset
+		once, twice = append(once, header...), append(twice, header...)
+		for _, text := range texts {
+			row := fmt.Sprintf("1588205199.824375 %s 10.0.0.1 %s %s C12345678901234567890", text, text, text)
+			once, twice = append(once, row), append(twice, row, row)
+		}
+	}
+	all := read(t, event.AllFields, everyRow, text{"conn.log", tsv(once...)}).events
+	got := read(t, event.AllFields, whole, text{"conn.log", tsv(twice...)})
+	if len(all) != 3*len(texts) || len(got.events) != 2*len(all) {
+		t.Fatalf("got %d and %d events, bad %v, want %d and %d", len(all), len(got.events), got.bad, 3*len(texts), 6*len(texts))
+	}
+	for i, want := range all {
+		for _, e := range got.events[2*i : 2*i+2] {
+			if diff := cmp.Diff(want, e, compareAddr); diff != "" {
+				t.Errorf("%q (-alone +again):\n%s", texts[i%len(texts)], diff)
+			}
+		}
+	}
+	for i, want := range map[int][3]string{
+		0: {"tcp", "tcp", "tcp"}, 2: {}, 3: {}, 5: {"ssl", "tls", "ssl"}, 7: {"a,b", "a", "a,b"}, 10: {"a,b", "a,b", "a,b"},
+		2*len(texts) + 2: {"-", "", "-"}, 2*len(texts) + 16: {},
+	} {
+		if e := all[i]; [3]string{e.NetworkTransport, e.NetworkProtocol, e.ConnectionState} != want {
+			t.Errorf("%q: got %q, %q, %q, want %q", texts[i%len(texts)], e.NetworkTransport, e.NetworkProtocol, e.ConnectionState, want)
+		}
+	}
+}
