@@ -8,7 +8,7 @@ GOLANGCI_VERSION := v2.15.0
 GOLANGCI := build/bin/golangci-lint-$(GOLANGCI_VERSION)
 
 # Packages that start goroutines, or are called by several at once.
-CONCURRENT := ./internal/files ./internal/filter ./internal/scan ./internal/source/zeek
+CONCURRENT := ./internal/files ./internal/filter ./internal/scan ./internal/source/zeek ./internal/survey
 
 BENCHTIME ?= 1s
 FUZZTIME ?= 10s
@@ -20,7 +20,7 @@ FIT_TRAIN := $(W)/day.yaml:1-6,$(W)/day.yaml@vary:1-14,$(W)/day.yaml@pairs:1-3,$
 FIT_HELD := $(W)/day.yaml:101-103,$(W)/day.yaml@vary:101-106,$(W)/day.yaml@pairs:101-101,$(W)/plain.yaml:101-102,$(W)/plain.yaml@pairs:101-101,$(W)/enterprise.yaml:101-102,$(W)/enterprise.yaml@vary:101-103,$(W)/enterprise-b.yaml:101-102,$(W)/bot-week.yaml:101-103,$(W)/internet-noise.yaml:101-102
 FIT_CAPTURES := ctu-normal-days,m57-office-day,iot23-hakai-torii,emotet-icedid,njrat-reconnect,bab0-apt-http,suricata-iot-day,rat-short-pcaps
 
-.PHONY: all build demo test test-integration lint format crossbuild layers generated bench pgo accuracy fuzz check clean
+.PHONY: all build demo test test-integration lint format crossbuild layers generated bench pgo fit accuracy fuzz check clean
 
 all: build
 

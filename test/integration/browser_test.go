@@ -71,10 +71,19 @@ func hostileEvents(t *testing.T, file string) {
 }
 
 func TestReportInABrowser(t *testing.T) {
+	for detector, pictures := range map[string]int{
+		"reference": 5 * 6, // of the sample and the hostile one; timeline, intervals, bytes twice, counts, autocovariance
+		"fresnel":   7 * 7, // and the period over time; two more are found
+	} {
+		t.Run(detector, func(t *testing.T) { reportInABrowser(t, detector, pictures) })
+	}
+}
+
+func reportInABrowser(t *testing.T, detector string, pictures int) {
 	dir := t.TempDir()
 	events, page := filepath.Join(dir, "hostile.ndjson"), filepath.Join(dir, "page.html")
 	hostileEvents(t, events)
-	run(t, dir, path(t, "build", "fresnel"), "scan", "-q", "--report", page, path(t, "testdata", "sample"), events)
+	run(t, dir, path(t, "build", "fresnel"), "scan", "-q", "--detector", detector, "--report", page, path(t, "testdata", "sample"), events)
 	seen := open(t, page, "1280", "400")
 
 	if len(seen.Console) > 0 {
@@ -103,9 +112,8 @@ func TestReportInABrowser(t *testing.T) {
 				t.Errorf("at %d pixels: the page does not show %q", w.Width, want)
 			}
 		}
-		const findings, each = 5, 6 // of the sample and the hostile one; timeline, intervals, bytes twice, counts, autocovariance
-		if len(w.Pictures) != findings*each {
-			t.Errorf("at %d pixels: got %d pictures, want %d", w.Width, len(w.Pictures), findings*each)
+		if len(w.Pictures) != pictures {
+			t.Errorf("at %d pixels: got %d pictures, want %d", w.Width, len(w.Pictures), pictures)
 		}
 		for i, p := range w.Pictures {
 			if p.Width < 250 || p.Height < 100 || p.Strokes < 10 || p.Words < 5 {
