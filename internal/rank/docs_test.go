@@ -33,6 +33,11 @@ largest first. Three rules hold for whatever points are fitted or set:
 
 So common software and Microsoft's addresses lower the score, but only by their points: they hide nothing.
 
+Two things are done to the list as a whole. **A case stands once**: further rows that the same process of a host has in the same case
+lose 6, 12, and then 18 points, with the reason ` + "`case`" + `. **The list can be finished**: of what the timing model alone found, a host shows
+` + "`rank.rows_per_host_day`" + ` rows for each day of its data, its best ones, and all with a score of 60 or more; what the reference flags is
+always there.
+
 A *fleet* is all hosts of the data, a *destination* the registrable domain where a name is known, else the address. The levels of how
 many hosts do something count for fleets of 4 hosts and more: one host of nine says less than one of ninety.
 

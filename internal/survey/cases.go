@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"math"
 	"slices"
+
+	"fresnel/internal/rank"
 )
 
 // cases gives the found sightings that belong together the same case: one destination called
@@ -57,6 +59,35 @@ func (s *Survey) cases() {
 		s.Found[i].Case = numbers[r]
 	}
 }
+
+// spread lowers the further rows that a process of a host has in one case, so that the case
+// stands where its best row does and leaves the places below to others.
+func (s *Survey) spread() {
+	type place struct {
+		number        int
+		host, process uint64
+	}
+	above := map[place]int{}
+	for i := range s.Found { // the best first
+		g := &s.Found[i]
+		if g.process == 0 { // who calls is not known: every pair of addresses stands for itself
+			continue
+		}
+		p := place{g.Case, g.host, g.process}
+		if n := above[p]; n > 0 {
+			a := &g.Assessment
+			off := -furtherRow * float64(min(n, 3))
+			a.Points += off
+			a.Score = s.model.Score(a.Points)
+			a.Reasons = append(a.Reasons, rank.Reason{Code: "case", Text: "another destination of the same case stands above", Points: off})
+			slices.SortStableFunc(a.Reasons, func(a, b rank.Reason) int { return cmp.Compare(math.Abs(b.Points), math.Abs(a.Points)) })
+		}
+		above[p]++
+	}
+}
+
+// furtherRow is the points that each row of the same case above takes away, up to three.
+const furtherRow = 6
 
 // maxAlike bounds the rows of one caller that another is compared with.
 const maxAlike = 256

@@ -158,12 +158,14 @@ func Run(ctx context.Context, tables []*timeline.Table, c Config) (*Survey, erro
 	s.Found = make([]Sighting, len(found))
 	c.Parallel(len(found), func(_, i int) { s.Found[i] = f.sighting(found[i], c.Model) })
 	slices.SortFunc(s.Found, compare)
+	s.cases()
+	s.spread()
+	slices.SortFunc(s.Found, compare)
 	for i := range s.Found {
 		if _, ok := s.best[string(s.Found[i].GroupKey)]; !ok {
 			s.best[string(s.Found[i].GroupKey)] = i
 		}
 	}
-	s.cases()
 	return s, nil
 }
 

@@ -340,6 +340,31 @@ func TestCases(t *testing.T) {
 	}
 }
 
+// TestSpread holds that of the rows of a process in one case all but the best are lowered, each
+// with the reason.
+func TestSpread(t *testing.T) {
+	w := newWorld(31)
+	for i, server := range dest("192.0.2.1", "192.0.2.2", "192.0.2.3") {
+		w.loop("ws-6", "mover", float64(i)*20_000, 200, .1, 80, dest(server))
+	}
+	s := w.look(t, 24*time.Hour, 24*time.Hour)
+	rows := s.of("ws-6", "mover")
+	if len(rows) != 3 {
+		t.Fatalf("found %d rows, want 3", len(rows))
+	}
+	for i, g := range rows {
+		at := slices.IndexFunc(g.Assessment.Reasons, func(r rank.Reason) bool { return r.Code == "case" })
+		switch {
+		case i == 0 && at >= 0:
+			t.Errorf("the best row was lowered: %+v", g.Assessment.Reasons)
+		case i > 0 && (at < 0 || g.Assessment.Reasons[at].Points != -furtherRow*float64(i)):
+			t.Errorf("row %d: got reasons %+v, want %v points for the case", i, g.Assessment.Reasons, -furtherRow*float64(i))
+		case g.Assessment.Score != rank.Default().Score(g.Assessment.Points):
+			t.Errorf("row %d: got a score of %v, want that of %v points", i, g.Assessment.Score, g.Assessment.Points)
+		}
+	}
+}
+
 // TestSiblings holds the neighbours by period to a comparison of each with each.
 func TestSiblings(t *testing.T) {
 	rng := rand.New(rand.NewPCG(4, 4))
