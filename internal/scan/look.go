@@ -136,6 +136,11 @@ func (d *detection) rank(results []*finding.Result, byKey map[string]*finding.Re
 	if l == nil {
 		return results
 	}
+	keys := make([][]byte, 0, len(byKey))
+	for key := range byKey {
+		keys = append(keys, []byte(key))
+	}
+	l.survey.Want(keys...)
 	for key, r := range byKey {
 		if g := l.survey.Of([]byte(key)); g != nil {
 			r.Row = l.row(g)

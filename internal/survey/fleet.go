@@ -138,6 +138,7 @@ type fleet struct {
 	loneOfProcess, loneTimersOfProcess map[uint64]int
 	hostCount                          int
 	counted                            map[uint64]bool // processes whose destinations were counted
+	common                             map[uint64]bool // destinations that more than a hundredth of the hosts call
 }
 
 // A census is what one table adds to a fleet.
@@ -151,6 +152,7 @@ func (c *census) see(rows []timeline.Row) []info {
 	c.begin = math.MaxInt64
 	c.registrable = map[uint64]uint64{}
 	infos := make([]info, len(rows))
+	c.hostsOfDest = make(tally, 0, len(rows))
 	var before info
 	for i := range rows {
 		r := &rows[i]
@@ -229,13 +231,29 @@ func newFleet(parts []*census, parallel func(n int, f func(worker, i int))) *fle
 		func(f *fleet) *tally { return &f.namesOfAddr },
 	}
 	parallel(len(lists), func(_, i int) {
-		all := lists[i](f)
+		all, n := lists[i](f), 0
+		for _, p := range parts {
+			n += len(*lists[i](&p.fleet))
+		}
+		*all = make(tally, 0, n)
 		for _, p := range parts {
 			*all = append(*all, *lists[i](&p.fleet)...)
 		}
 		all.seal()
 	})
 	f.hostCount = f.hosts.keys()
+	f.common = map[uint64]bool{}
+	limit := max(1, f.hostCount/100)
+	for from := 0; from < len(f.hostsOfDest); {
+		to := from + 1
+		for to < len(f.hostsOfDest) && f.hostsOfDest[to].key == f.hostsOfDest[from].key {
+			to++
+		}
+		if to-from > limit {
+			f.common[f.hostsOfDest[from].key] = true
+		}
+		from = to
+	}
 	return f
 }
 
@@ -243,21 +261,25 @@ func newFleet(parts []*census, parallel func(n int, f func(worker, i int))) *fle
 // memory as they have rows.
 func (f *fleet) processes(wanted map[uint64]bool, found []*unit, infos [][]info, rows [][]timeline.Row, parallel func(n int, f func(worker, i int))) {
 	f.counted = map[uint64]bool{}
-	f.destsOfProcess, f.destsOfCaller, f.hostsOfBoth = nil, nil, nil
-	clear(f.loneOfProcess)
-	clear(f.loneTimersOfProcess)
-	for i := range infos {
-		for j := range infos[i] {
-			in := &infos[i][j]
-			if in.process == 0 || wanted != nil && !wanted[in.process] {
-				continue
+	n := 0
+	each := func(visit func(in *info, first int64)) {
+		for i := range infos {
+			for j := range infos[i] {
+				if in := &infos[i][j]; in.process != 0 && (wanted == nil || wanted[in.process]) {
+					visit(in, rows[i][j].FirstNanos)
+				}
 			}
-			first := rows[i][j].FirstNanos
-			f.destsOfProcess.add(in.process, in.dest, first)
-			f.destsOfCaller.add(in.caller(), in.dest, first)
-			f.hostsOfBoth.add(in.both(), in.host, first)
 		}
 	}
+	each(func(*info, int64) { n++ })
+	f.destsOfProcess, f.destsOfCaller, f.hostsOfBoth = make(tally, 0, n), make(tally, 0, n), make(tally, 0, n)
+	clear(f.loneOfProcess)
+	clear(f.loneTimersOfProcess)
+	each(func(in *info, first int64) {
+		f.destsOfProcess.add(in.process, in.dest, first)
+		f.destsOfCaller.add(in.caller(), in.dest, first)
+		f.hostsOfBoth.add(in.both(), in.host, first)
+	})
 	lists := []*tally{&f.destsOfProcess, &f.destsOfCaller, &f.hostsOfBoth}
 	parallel(len(lists), func(_, i int) { lists[i].seal() })
 	for _, e := range f.destsOfProcess {
@@ -277,10 +299,8 @@ func (f *fleet) processes(wanted map[uint64]bool, found []*unit, infos [][]info,
 	}
 }
 
-// isRare reports that hardly any host calls a destination.
-func (f *fleet) isRare(dest uint64) bool {
-	return f.hostsOfDest.count(dest) <= max(1, f.hostCount/100)
-}
+// isRare reports that at most one host in a hundred calls a destination.
+func (f *fleet) isRare(dest uint64) bool { return !f.common[dest] }
 
 // sighting returns what is to be said of a unit. Everything that it reads of f is complete
 // and not written any more.

@@ -69,11 +69,13 @@ type Survey struct {
 	Rows   int        // rows with calls in the time that was looked at
 	Hosts  int
 
-	fleet *fleet
-	model *rank.Model
-	found []*unit
-	rows  [][]timeline.Row
-	infos [][]info
+	fleet  *fleet
+	model  *rank.Model
+	wanted map[uint64]bool // processes whose destinations are counted
+	asked  int
+	found  []*unit
+	rows   [][]timeline.Row
+	infos  [][]info
 
 	parallel func(n int, f func(worker, i int))
 
@@ -91,11 +93,28 @@ func (s *Survey) Of(groupKey []byte) *Sighting {
 	if u == nil {
 		return nil
 	}
-	if u.info.process != 0 && !s.fleet.counted[u.info.process] {
-		s.fleet.processes(nil, s.found, s.infos, s.rows, s.parallel) // of all, so that it is done once
-	}
+	s.Want(groupKey)
 	g := s.fleet.sighting(u, s.model)
 	return &g
+}
+
+// Want prepares for Of of some groups, which costs less than one after the other.
+func (s *Survey) Want(groupKeys ...[]byte) {
+	missing := false
+	for _, key := range groupKeys {
+		if u := s.tops[string(key)]; u != nil && u.info.process != 0 && !s.fleet.counted[u.info.process] {
+			s.wanted[u.info.process] = true
+			missing = true
+		}
+	}
+	if !missing {
+		return
+	}
+	wanted := s.wanted
+	if s.asked++; s.asked > 1 { // all, so that it ends
+		wanted = nil
+	}
+	s.fleet.processes(wanted, s.found, s.infos, s.rows, s.parallel)
 }
 
 // Run looks at the rows of tables, in which a group is in one table.
@@ -153,7 +172,7 @@ func Run(ctx context.Context, tables []*timeline.Table, c Config) (*Survey, erro
 		wanted[u.info.process] = true
 	}
 	f.processes(wanted, found, infos, rows, c.Parallel)
-	s.found, s.rows, s.infos, s.parallel = found, rows, infos, c.Parallel
+	s.wanted, s.found, s.rows, s.infos, s.parallel = wanted, found, rows, infos, c.Parallel
 	siblings(found)
 	s.Found = make([]Sighting, len(found))
 	c.Parallel(len(found), func(_, i int) { s.Found[i] = f.sighting(found[i], c.Model) })
