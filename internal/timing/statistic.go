@@ -159,6 +159,7 @@ func (a *Analyzer) local(l *level) (stat float64, n int) {
 
 const (
 	peakNeighbours = 12  // calls after each that it is paired with
+	peakLeastGaps  = 15  // fewer hold no timer among other calls that can be told
 	peakCalls      = 256 // newest calls that are looked at
 	peakBits       = 5   // sub-bins of an octave, as a power of two
 	peakNear       = 3   // lags are about equal in so many bins, as a power of two
@@ -206,7 +207,7 @@ type peak struct {
 func (a *Analyzer) peak(l *level) (p peak, n int) {
 	times := l.at[max(0, len(l.at)-peakCalls):]
 	n = len(times) - 1
-	if n < 7 {
+	if n < peakLeastGaps {
 		return peak{}, 0
 	}
 	if a.hist == nil {
@@ -249,6 +250,9 @@ func (a *Analyzer) peak(l *level) (p peak, n int) {
 		half := side / 2
 		scales := &peakScales[w]
 		for from := low; from+width <= high+1; from++ {
+			if a.hist[from] == 0 {
+				continue // a window that begins with the next lag holds as much
+			}
 			to := from + width
 			at := from - low + peakSide // place of the window's first edge in sum
 			seen := sum[at+width] - sum[at]
