@@ -123,9 +123,9 @@ func TestTimer(t *testing.T) {
 		want string
 	}{
 		{"a sleep loop", findingtest.Ranked().Row, "Found: a loop that sleeps between its calls, every 5m ±2.1 %, 285 callbacks in 291 calls, 3 missed, 2 without an answer. " +
-			"Calls at random times look as much like a timer with a probability of 4e-160 (1e-158 over all rows that were timed)."},
+			"Calls at random times look as much like a timer with a probability of less than 1e-9 (less than 1e-9 over all rows that were timed)."},
 		{"no retries", change(func(w *finding.Row) { w.Calls, w.Timing.Kind = 285, timing.Clock }), "Found: calls at set times of the clock, every 5m ±2.1 %, 285 callbacks, 3 missed, 2 without an answer. " +
-			"Calls at random times look as much like a timer with a probability of 4e-160 (1e-158 over all rows that were timed)."},
+			"Calls at random times look as much like a timer with a probability of less than 1e-9 (less than 1e-9 over all rows that were timed)."},
 		{"too few calls", findingtest.Untimed().Row, "Not timed: 3 callbacks, and 4 are needed."},
 		{"nothing that looks like a timer", change(func(w *finding.Row) { w.Found, w.PValue, w.QValue = false, 0.0131, 0.4567 }),
 			"No timer found in 285 callbacks in 291 calls. Calls at random times look as much like a timer with a probability of 0.013 (0.46 over all rows that were timed)."},

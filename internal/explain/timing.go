@@ -42,8 +42,8 @@ func Timer(w *finding.Row, sign string) string {
 // numbers end, "below 1e-300".
 func probability(p float64) string {
 	switch {
-	case p < 1e-300:
-		return "below 1e-300"
+	case p < 1e-9: // extrapolated so far that more digits would say nothing
+		return "less than 1e-9"
 	case p < 1e-3:
 		return strconv.FormatFloat(p, 'g', 1, 64)
 	}
