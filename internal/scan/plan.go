@@ -29,13 +29,11 @@ type plan struct {
 	runs   Runs
 	params beacon.Params
 	grid   series.Grid
-
-	lookback int64 // seconds before its end that a look of the timing model sees
 }
 
-func newPlan(p beacon.Params, r Runs, lookback int64) (plan, error) {
+func newPlan(p beacon.Params, r Runs) (plan, error) {
 	length, window := int64(p.TimeBucketLength), p.WindowSeconds()
-	pl := plan{runs: r, params: p, lookback: lookback}
+	pl := plan{runs: r, params: p}
 	switch r.Mode {
 	case Schedule:
 		if r.Every <= 0 {

@@ -132,11 +132,7 @@ func Run(ctx context.Context, o Options, emit func(*finding.Result) error) (*Sum
 			s.Failed++
 		}
 	}
-	lookback := int64(0)
-	if o.Rank != nil {
-		lookback = o.Rank.Lookback
-	}
-	plan, err := newPlan(o.Params, o.Runs, lookback)
+	plan, err := newPlan(o.Params, o.Runs)
 	if err != nil {
 		return s, err
 	}
