@@ -144,12 +144,7 @@ func (w *watch) flush() {
 func (w *watch) look(end time.Time, maxFalse float64) (*survey.Survey, error) {
 	w.flush()
 	return survey.Run(context.Background(), []*timeline.Table{w.table}, survey.Config{
-		EndNanos: end.UnixNano(), LookbackNanos: w.set.lookback.Nanoseconds(), MaxFalse: maxFalse, Model: w.set.model, Workers: 1,
-		Parallel: func(n int, f func(worker, i int)) {
-			for i := range n {
-				f(0, i)
-			}
-		},
+		EndNanos: end.UnixNano(), LookbackNanos: w.set.lookback.Nanoseconds(), MaxFalse: maxFalse, Model: w.set.model,
 	})
 }
 

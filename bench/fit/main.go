@@ -448,12 +448,7 @@ func surveyOf(sc *simulate.Scenario, view string, seed uint64) (*world, error) {
 	made := time.Since(start)
 	start = time.Now()
 	s, err := survey.Run(context.Background(), []*timeline.Table{table}, survey.Config{
-		EndNanos: last, LookbackNanos: 7 * 86400 * 1e9, MaxFalse: 0.05, Model: rank.Default(), Workers: 1,
-		Parallel: func(n int, f func(worker, i int)) {
-			for i := range n {
-				f(0, i)
-			}
-		},
+		EndNanos: last, LookbackNanos: 7 * 86400 * 1e9, MaxFalse: 0.05, Model: rank.Default(),
 	})
 	if err != nil {
 		return nil, err

@@ -56,12 +56,7 @@ func BenchmarkRun(b *testing.B) {
 	rows, groups := 0, 0
 	for b.Loop() {
 		s, err := Run(context.Background(), []*timeline.Table{table}, Config{
-			EndNanos: last, LookbackNanos: 7 * 86400 * 1e9, MaxFalse: 0.05, Model: rank.Default(), Workers: 1,
-			Parallel: func(n int, f func(worker, i int)) {
-				for i := range n {
-					f(0, i)
-				}
-			},
+			EndNanos: last, LookbackNanos: 7 * 86400 * 1e9, MaxFalse: 0.05, Model: rank.Default(),
 		})
 		if err != nil {
 			b.Fatal(err)

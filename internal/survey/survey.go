@@ -20,8 +20,18 @@ type Config struct {
 	LookbackNanos int64 // calls this long before the end, and older, are not looked at; but they count for first sightings
 	MaxFalse      float64
 	Model         *rank.Model
-	Parallel      func(n int, f func(worker, i int)) // calls f for the numbers below n, side by side
-	Workers       int
+
+	// Parallel calls f for the numbers below n, no two at a time for one worker, which are the
+	// numbers below Workers. Nil calls f for one after the other.
+	Parallel func(n int, f func(worker, i int))
+	Workers  int
+}
+
+// inTurn is what Parallel does where it is nil.
+func inTurn(n int, f func(worker, i int)) {
+	for i := range n {
+		f(0, i)
+	}
 }
 
 // A Scope says how much one row takes together.
@@ -119,6 +129,9 @@ func (s *Survey) Want(groupKeys ...[]byte) {
 
 // Run looks at the rows of tables, in which a group is in one table.
 func Run(ctx context.Context, tables []*timeline.Table, c Config) (*Survey, error) {
+	if c.Parallel == nil {
+		c.Parallel = inTurn
+	}
 	rows := make([][]timeline.Row, len(tables))
 	infos := make([][]info, len(tables))
 	parts := make([]*census, len(tables))
