@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"fresnel/bench/worlds"
 	"fresnel/internal/beacon"
 	"fresnel/internal/evaluate"
 	"fresnel/internal/event"
@@ -131,15 +132,9 @@ type seen struct {
 
 // truth reads the labels of c.
 func (c *capture) truth(dir string) (*labels.File, error) {
-	path := filepath.Join(dir, c.folder, "labels.json")
-	f, err := os.Open(path)
+	all, err := worlds.Labels(filepath.Join(dir, c.folder))
 	if err != nil {
 		return nil, err
-	}
-	defer f.Close()
-	all, err := labels.Read(f)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	own := all.Labels[:0]
 	for _, l := range all.Labels {
@@ -216,7 +211,7 @@ func (c *capture) look(dir string, filtered bool, set settings) (*seen, error) {
 			if !remote.Keeps(e) || !e.DestinationIP.IsValid() && e.DestinationDomain == "" {
 				return
 			}
-			group := keys{}.hash(e)
+			group := worlds.Keys{}.Hash(e)
 			groups[group] = struct{}{}
 			other.add(e, group)
 		}),
@@ -224,7 +219,7 @@ func (c *capture) look(dir string, filtered bool, set settings) (*seen, error) {
 		Rank:    &scan.Rank{Filter: remote, Lookback: int64(set.lookback.Seconds()), MaxFalse: set.maxFalse, MinScore: set.minScore, PerDay: set.perDay, Model: set.model},
 		Workers: 1,
 	}, func(r *finding.Result) error {
-		group := subjectOf(r.Group.Fields, r.Group.Values)
+		group := worlds.SubjectOf(r.Group.Fields, r.Group.Values)
 		if r.Stats.IsBeaconing {
 			key := strings.Join(r.Group.Values, "\x00")
 			g := flags[key]

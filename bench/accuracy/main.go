@@ -11,12 +11,11 @@ import (
 	"fmt"
 	"os"
 	"runtime"
-	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"fresnel/bench/worlds"
 	"fresnel/internal/config"
 )
 
@@ -69,21 +68,12 @@ func run() error {
 
 // seeds reads first-last, or one seed.
 func seeds(text string) ([]uint64, error) {
-	a, b, more := strings.Cut(text, "-")
-	if !more {
-		b = a
+	all, err := worlds.Seeds(text)
+	if err != nil {
+		return nil, err
 	}
-	first, err1 := strconv.ParseUint(a, 10, 32)
-	last, err2 := strconv.ParseUint(b, 10, 32)
-	if err1 != nil || err2 != nil || first > last {
-		return nil, fmt.Errorf("got %q, want first-last", text)
-	}
-	if first <= lastOfTuning {
-		return nil, fmt.Errorf("got %d, want %d or more: models are fitted on and chosen by those before", first, lastOfTuning+1)
-	}
-	var all []uint64
-	for s := first; s <= last; s++ {
-		all = append(all, s)
+	if all[0] <= lastOfTuning {
+		return nil, fmt.Errorf("got %d, want %d or more: models are fitted on and chosen by those before", all[0], lastOfTuning+1)
 	}
 	return all, nil
 }

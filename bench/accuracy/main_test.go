@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"fresnel/bench/worlds"
 	"fresnel/internal/beacon"
 	"fresnel/internal/config"
 	"fresnel/internal/event"
@@ -64,7 +65,7 @@ func TestWatchIsAScan(t *testing.T) {
 	}
 	list := withFlagged(shown, s, all)
 	for i := range list {
-		found[nameOf(subjectOfSighting(&list[i]))] = list[i].Assessment.Score
+		found[nameOf(worlds.SubjectOfSighting(&list[i]))] = list[i].Assessment.Score
 	}
 	for _, g := range all {
 		flags[nameOf(g.subject)] = g.score
@@ -86,7 +87,7 @@ func TestWatchIsAScan(t *testing.T) {
 		Formats: tap(sources.Formats, func(*event.Event) { tapped++ }),
 		Rank:    &scan.Rank{Filter: remote, Lookback: int64(set.lookback.Seconds()), MaxFalse: set.maxFalse, MinScore: set.minScore, PerDay: set.perDay, Model: model},
 	}, func(r *finding.Result) error {
-		who := subjectOf(r.Group.Fields, r.Group.Values)
+		who := worlds.SubjectOf(r.Group.Fields, r.Group.Values)
 		if r.Stats.IsBeaconing {
 			wantFlags[nameOf(who)] = max(wantFlags[nameOf(who)], r.Stats.BeaconingScore)
 		}

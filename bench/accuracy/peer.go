@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"fresnel/bench/worlds"
 	"fresnel/internal/evaluate"
 	"fresnel/internal/event"
 	"fresnel/internal/rita"
@@ -47,7 +48,7 @@ func newPeer() *peer { return &peer{pairs: map[uint64]*pair{}} }
 // add adds the call of e, whose group has the given hash. It keeps nothing of e but copies.
 func (p *peer) add(e *event.Event, group uint64) {
 	hash := group
-	if list(e) == 0 {
+	if worlds.ByProcess(e) {
 		hash, _ = e.Hash(hash, event.DestinationIP)
 	}
 	if !e.DestinationIP.IsValid() {
@@ -66,7 +67,7 @@ func (p *peer) add(e *event.Event, group uint64) {
 		} else {
 			of.subject.Domain = strings.Clone(e.DestinationDomain)
 		}
-		if list(e) == 0 {
+		if worlds.ByProcess(e) {
 			of.subject.Host, of.subject.Process = strings.Clone(e.HostName), strings.Clone(e.ProcessName)
 		} else {
 			of.subject.Source = e.SourceIP.String()

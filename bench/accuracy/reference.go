@@ -3,6 +3,7 @@ package main
 import (
 	"math"
 
+	"fresnel/bench/worlds"
 	"fresnel/internal/beacon"
 	"fresnel/internal/evaluate"
 	"fresnel/internal/event"
@@ -51,10 +52,10 @@ func (r *reference) add(e *event.Event, hash uint64) {
 		return
 	}
 	r.first, r.last = min(r.first, e.TimeNanos), max(r.last, e.TimeNanos)
-	r.batch.Add(keys{}.AppendKey(r.batch.Key(), e), &series.Observation{
+	r.batch.Add(worlds.Keys{}.AppendKey(r.batch.Key(), e), &series.Observation{
 		Hash: hash, TimeNanos: e.TimeNanos, SourceBytes: e.SourceBytes, DestinationBytes: e.DestinationBytes,
 	})
-	if r.batch.Len() == batchEvents {
+	if r.batch.Len() == worlds.BatchEvents {
 		r.table.Apply(&r.batch)
 		r.batch.Reset()
 	}
@@ -91,7 +92,7 @@ func (r *reference) run() (map[string]*flagged, error) {
 			}
 			g := found[string(w.Key())]
 			if g == nil {
-				g = &flagged{subject: keys{}.subject(w.Key()), first: end}
+				g = &flagged{subject: worlds.Keys{}.Subject(w.Key()), first: end}
 				found[string(w.Key())] = g
 			}
 			g.score = max(g.score, s.BeaconingScore)

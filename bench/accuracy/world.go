@@ -2,25 +2,20 @@ package main
 
 import (
 	"cmp"
-	"context"
 	"fmt"
 	"math"
 	"slices"
 	"time"
 
+	"fresnel/bench/worlds"
 	"fresnel/internal/evaluate"
 	"fresnel/internal/event"
-	"fresnel/internal/filter"
 	"fresnel/internal/labels"
 	"fresnel/internal/rank"
 	"fresnel/internal/simulate"
 	"fresnel/internal/survey"
-	"fresnel/internal/timeline"
 	"fresnel/internal/timing"
 )
-
-// batchEvents is how many events go to a table at once.
-const batchEvents = 4096
 
 // The detectors, in the order of all tables.
 const (
@@ -98,10 +93,7 @@ func (w *world) placeOf(detector int) int { return w.places[detector] }
 // A watch hands the events of a world to the detectors.
 type watch struct {
 	set       settings
-	keep      *filter.Filter
-	collector survey.Collector
-	batch     timeline.Batch
-	table     *timeline.Table
+	calls     *worlds.Calls
 	reference *reference
 	peer      *peer
 	groups    map[uint64]struct{}
@@ -109,7 +101,7 @@ type watch struct {
 }
 
 func newWatch(set settings) (*watch, error) {
-	keep, err := filter.Compile(filter.Default().Remote())
+	calls, err := worlds.NewCalls()
 	if err != nil {
 		return nil, err
 	}
@@ -117,33 +109,23 @@ func newWatch(set settings) (*watch, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &watch{set: set, keep: keep, table: timeline.NewTable(0), reference: ref, peer: newPeer(), groups: map[uint64]struct{}{}}, nil
+	return &watch{set: set, calls: calls, reference: ref, peer: newPeer(), groups: map[uint64]struct{}{}}, nil
 }
 
 func (w *watch) add(e *event.Event) {
 	w.events++
-	if !w.keep.Keeps(e) { // nor does the reference then, which asks for more
+	group, ok := w.calls.Add(e)
+	if !ok { // nor does the reference look at it then, which asks for more
 		return
 	}
-	group := keys{}.hash(e)
 	w.groups[group] = struct{}{}
-	w.collector.Add(&w.batch, e, group, keys{})
-	if w.batch.Len() >= batchEvents {
-		w.flush()
-	}
 	w.reference.add(e, group)
 	w.peer.add(e, group)
 }
 
-func (w *watch) flush() {
-	w.table.Apply(&w.batch)
-	w.batch.Reset()
-}
-
 // look surveys what came so far.
 func (w *watch) look(end time.Time, maxFalse float64) (*survey.Survey, error) {
-	w.flush()
-	return survey.Run(context.Background(), []*timeline.Table{w.table}, survey.Config{
+	return w.calls.Survey(survey.Config{
 		EndNanos: end.UnixNano(), LookbackNanos: w.set.lookback.Nanoseconds(), MaxFalse: maxFalse, Model: w.set.model,
 	})
 }
@@ -171,7 +153,7 @@ func (d *dataset) run(seed uint64, set settings) (*world, error) {
 		return nil, err
 	}
 	if d.network {
-		sc.Sensor.View, sc.Sensor.Identity, sc.Sensor.Names = simulate.ViewNetwork, false, 0
+		worlds.SeeFromNetwork(sc)
 	}
 	w, err := newWatch(set)
 	if err != nil {
@@ -256,18 +238,6 @@ func newJoin(f *labels.File, byLabel bool) *join {
 	return j
 }
 
-// subjectOfSighting returns what a row of Fresnel is about.
-func subjectOfSighting(g *survey.Sighting) evaluate.Subject {
-	s := evaluate.Subject{Host: g.Facts.HostName, Process: g.Facts.ProcessName, Domain: g.Domain, Port: int(g.Port)}
-	if g.Address.IsValid() {
-		s.IP = g.Address.String()
-	}
-	if s.Process == "" {
-		s.Host, s.Source = "", g.Source.String()
-	}
-	return s
-}
-
 // row returns a row of a list, and false for one that is not to be scored.
 func row(m *evaluate.Matcher, s evaluate.Subject, score float64) (evaluate.Row, bool) {
 	v := m.Match(s)
@@ -278,7 +248,7 @@ func row(m *evaluate.Matcher, s evaluate.Subject, score float64) (evaluate.Row, 
 func (j *join) sightings(found []survey.Sighting) (rows []evaluate.Row) {
 	for i := range found {
 		g := &found[i]
-		r, ok := row(j.rows, subjectOfSighting(g), g.Assessment.Score)
+		r, ok := row(j.rows, worlds.SubjectOfSighting(g), g.Assessment.Score)
 		r.PValues = []float64{g.Timing.PValue}
 		if ok {
 			rows = append(rows, r)
@@ -355,7 +325,7 @@ func (j *join) cases(found []survey.Sighting) (rows []evaluate.Row) {
 	at := map[int]int{}
 	for i := range found { // by falling score
 		g := &found[i]
-		r, ok := row(j.rows, subjectOfSighting(g), g.Assessment.Score)
+		r, ok := row(j.rows, worlds.SubjectOfSighting(g), g.Assessment.Score)
 		if !ok {
 			continue
 		}
@@ -413,7 +383,7 @@ const topRows = 100
 func (j *join) inTop(found []survey.Sighting) map[string]int {
 	counts := map[string]int{}
 	for i := range found[:min(topRows, len(found))] {
-		s := subjectOfSighting(&found[i])
+		s := worlds.SubjectOfSighting(&found[i])
 		if len(j.rows.Match(s).Implants) > 0 {
 			continue
 		}

@@ -9,14 +9,15 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"encoding/gob"
 	"flag"
 	"fmt"
 	"hash/fnv"
+	"io"
 	"maps"
 	"math"
 	"math/rand/v2"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -27,6 +28,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"fresnel/bench/worlds"
 	"fresnel/internal/beacon"
 	"fresnel/internal/evaluate"
 	"fresnel/internal/event"
@@ -40,7 +42,6 @@ import (
 	"fresnel/internal/simulate"
 	sources "fresnel/internal/source/all"
 	"fresnel/internal/survey"
-	"fresnel/internal/timeline"
 )
 
 var verbose bool
@@ -228,30 +229,23 @@ func load(spec, cache string) ([]*world, error) {
 		if !ok {
 			return nil, fmt.Errorf("%q: want scenario:first-last", part)
 		}
-		a, b, _ := strings.Cut(seeds, "-")
-		first, err := strconv.Atoi(a)
+		numbers, err := worlds.Seeds(seeds)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%s: %w", path, err)
 		}
-		last := first
-		if b != "" {
-			if last, err = strconv.Atoi(b); err != nil {
-				return nil, err
-			}
-		}
-		for seed := first; seed <= last; seed++ {
+		for _, seed := range numbers {
 			file, view, _ := strings.Cut(path, "@")
-			jobs = append(jobs, func() (*world, error) { return cached(file, view, uint64(seed), cache) })
+			jobs = append(jobs, func() (*world, error) { return cached(file, view, seed, cache) })
 		}
 	}
-	worlds := make([]*world, len(jobs))
+	all := make([]*world, len(jobs))
 	errs := make([]error, len(jobs))
 	var next atomic.Int64
 	var wait sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
 		wait.Go(func() {
 			for i := int(next.Add(1)) - 1; i < len(jobs); i = int(next.Add(1)) - 1 {
-				worlds[i], errs[i] = jobs[i]()
+				all[i], errs[i] = jobs[i]()
 			}
 		})
 	}
@@ -261,7 +255,7 @@ func load(spec, cache string) ([]*world, error) {
 			return nil, err
 		}
 	}
-	return worlds, nil
+	return all, nil
 }
 
 // cached returns the rows of a world, from the cache when the scenario and the program are
@@ -271,11 +265,13 @@ func cached(path, view string, seed uint64, cache string) (*world, error) {
 	if err != nil {
 		return nil, err
 	}
+	program, err := thisProgram()
+	if err != nil {
+		return nil, err
+	}
 	h := fnv.New64a()
 	h.Write(text)
-	if exe, err := os.ReadFile(os.Getenv("FIT_KEY")); err == nil {
-		h.Write(exe)
-	}
+	h.Write(program)
 	file := filepath.Join(cache, fmt.Sprintf("%s-%s-%d-%x.gob", strings.TrimSuffix(filepath.Base(path), ".yaml"), view, seed, h.Sum64()))
 	if f, err := os.Open(file); err == nil {
 		defer f.Close()
@@ -303,6 +299,24 @@ func cached(path, view string, seed uint64, cache string) (*world, error) {
 	defer f.Close()
 	return w, gob.NewEncoder(f).Encode(w)
 }
+
+// thisProgram returns a hash of the running program: other code, other rows.
+var thisProgram = sync.OnceValues(func() ([]byte, error) {
+	path, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return nil, err
+	}
+	return h.Sum(nil), nil
+})
 
 // vary draws the make of a world, so that a fit does not learn the habits of a few scenarios.
 func vary(sc *simulate.Scenario, seed uint64) {
@@ -340,12 +354,7 @@ func vary(sc *simulate.Scenario, seed uint64) {
 // capture scans a folder of a real capture with its labels.json. What has no label there is
 // benign.
 func capture(path string) (*world, error) {
-	f, err := os.Open(filepath.Join(path, "labels.json"))
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	truth, err := labels.Read(f)
+	truth, err := worlds.Labels(path)
 	if err != nil {
 		return nil, err
 	}
@@ -364,17 +373,8 @@ func capture(path string) (*world, error) {
 		if r.Row == nil || !r.Row.Found {
 			return nil
 		}
-		s := evaluate.Subject{Domain: r.Row.Domain, IP: r.Row.Address.String(), Port: int(r.Row.Port)}
-		for i, f := range r.Group.Fields {
-			switch f {
-			case event.HostName:
-				s.Host = r.Group.Values[i]
-			case event.ProcessName:
-				s.Process = r.Group.Values[i]
-			case event.SourceIP:
-				s.Source = r.Group.Values[i]
-			}
-		}
+		s := worlds.SubjectOf(r.Group.Fields, r.Group.Values)
+		s.Domain, s.IP, s.Port = r.Row.Domain, r.Row.Address.String(), int(r.Row.Port)
 		v := m.Match(s)
 		w.Facts = append(w.Facts, *r.Row.Facts)
 		w.Shows = append(w.Shows, v.Implants)
@@ -385,23 +385,6 @@ func capture(path string) (*world, error) {
 	return w, err
 }
 
-// groupKeys groups as a scan does by default.
-type groupKeys struct{}
-
-func (groupKeys) fields(e *event.Event) []event.Field {
-	if e.ProcessName != "" {
-		return []event.Field{event.HostName, event.ProcessName}
-	}
-	return []event.Field{event.SourceIP, event.DestinationIP}
-}
-
-func (k groupKeys) AppendKey(dst []byte, e *event.Event) []byte {
-	for _, f := range k.fields(e) {
-		dst = e.AppendKey(dst, f)
-	}
-	return dst
-}
-
 // surveyOf makes a world and surveys it. In the view "pairs" it is seen by a sensor on the
 // network: addresses, neither processes nor names. In the view "vary" much of it is drawn anew.
 func surveyOf(sc *simulate.Scenario, view string, seed uint64) (*world, error) {
@@ -409,45 +392,28 @@ func surveyOf(sc *simulate.Scenario, view string, seed uint64) (*world, error) {
 	case "vary":
 		vary(sc, seed)
 	case "pairs":
-		sc.Sensor.View, sc.Sensor.Identity, sc.Sensor.Names = simulate.ViewNetwork, false, 0
+		worlds.SeeFromNetwork(sc)
 	}
 	start := time.Now()
-	keep, err := filter.Compile(filter.Default().Remote())
+	calls, err := worlds.NewCalls()
 	if err != nil {
 		return nil, err
 	}
-	var (
-		collector survey.Collector
-		batch     timeline.Batch
-		keys      groupKeys
-		last      int64
-		events    int
-		table     = timeline.NewTable(0)
-	)
+	var last int64 // of the calls that are ranked
+	events := 0
 	truth, err := sc.Run(seed, func(e *event.Event) error {
 		events++
-		if !keep.Keeps(e) {
-			return nil
-		}
-		last = max(last, e.TimeNanos)
-		var hash uint64
-		for _, f := range keys.fields(e) {
-			hash, _ = e.Hash(hash, f)
-		}
-		collector.Add(&batch, e, hash, keys)
-		if batch.Len() >= 4096 {
-			table.Apply(&batch)
-			batch.Reset()
+		if _, ok := calls.Add(e); ok {
+			last = max(last, e.TimeNanos)
 		}
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	table.Apply(&batch)
 	made := time.Since(start)
 	start = time.Now()
-	s, err := survey.Run(context.Background(), []*timeline.Table{table}, survey.Config{
+	s, err := calls.Survey(survey.Config{
 		EndNanos: last, LookbackNanos: 7 * 86400 * 1e9, MaxFalse: 0.05, Model: rank.Default(),
 	})
 	if err != nil {
@@ -468,13 +434,7 @@ func worldOf(s *survey.Survey, truth *labels.File) *world {
 	w := &world{Truth: m.Truth(), Tested: s.Tested}
 	for i := range s.Found {
 		g := &s.Found[i]
-		subject := evaluate.Subject{Host: g.Facts.HostName, Process: g.Facts.ProcessName, Domain: g.Domain, Port: int(g.Port)}
-		if g.Address != (netip.Addr{}) {
-			subject.IP = g.Address.String()
-		}
-		if g.Facts.ProcessName == "" {
-			subject.Host, subject.Source = "", g.Source.String()
-		}
+		subject := worlds.SubjectOfSighting(g)
 		v := m.Match(subject)
 		w.Facts = append(w.Facts, g.Facts)
 		w.Shows = append(w.Shows, v.Implants)
