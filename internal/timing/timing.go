@@ -86,7 +86,8 @@ type level struct {
 }
 
 // Analyze looks at calls. With fewer than MinCalls callbacks the result has Kind None and
-// PValue 1. It neither keeps nor changes the slices of c.
+// PValue 1. Of more than 2*screenBlocks*screenBlock calls three stretches are looked at first, and
+// the whole only where these may have a timer. It neither keeps nor changes the slices of c.
 func (a *Analyzer) Analyze(c *Calls) Result {
 	if len(c.Millis) > 2*screenBlocks*screenBlock {
 		if p := a.screen(c); p > MaxPValue {
