@@ -12,6 +12,7 @@ import (
 
 	"fresnel/bench/worlds"
 	"fresnel/internal/beacon"
+	"fresnel/internal/detect"
 	"fresnel/internal/evaluate"
 	"fresnel/internal/event"
 	"fresnel/internal/files"
@@ -215,9 +216,11 @@ func (c *capture) look(dir string, filtered bool, set settings) (*seen, error) {
 			groups[group] = struct{}{}
 			other.add(e, group)
 		}),
-		Filter: ref, GroupBy: c.groupBy, Params: beacon.DefaultParams(), Runs: scan.Runs{Mode: scan.Schedule, Every: referenceEvery},
-		Rank:    &scan.Rank{Filter: remote, Lookback: int64(set.lookback.Seconds()), MaxFalse: set.maxFalse, MinScore: set.minScore, PerDay: set.perDay, Model: set.model},
-		Workers: 1,
+		Options: detect.Options{
+			Filter: ref, GroupBy: c.groupBy, Params: beacon.DefaultParams(), Runs: detect.Runs{Mode: detect.Schedule, Every: referenceEvery},
+			Rank:    &detect.Rank{Filter: remote, Lookback: int64(set.lookback.Seconds()), MaxFalse: set.maxFalse, MinScore: set.minScore, PerDay: set.perDay, Model: set.model},
+			Workers: 1,
+		},
 	}, func(r *finding.Result) error {
 		group := worlds.SubjectOf(r.Group.Fields, r.Group.Values)
 		if r.Stats.IsBeaconing {

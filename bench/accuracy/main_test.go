@@ -10,6 +10,7 @@ import (
 	"fresnel/bench/worlds"
 	"fresnel/internal/beacon"
 	"fresnel/internal/config"
+	"fresnel/internal/detect"
 	"fresnel/internal/event"
 	"fresnel/internal/files"
 	"fresnel/internal/filter"
@@ -83,9 +84,11 @@ func TestWatchIsAScan(t *testing.T) {
 	paths, problems := files.Expand([]string{path})
 	tapped := 0
 	sum, err := scan.Run(t.Context(), scan.Options{
-		Files: paths, Problems: problems, Filter: ref, Params: beacon.DefaultParams(), Runs: scan.Runs{Mode: scan.Schedule, Every: referenceEvery},
-		Formats: tap(sources.Formats, func(*event.Event) { tapped++ }),
-		Rank:    &scan.Rank{Filter: remote, Lookback: int64(set.lookback.Seconds()), MaxFalse: set.maxFalse, MinScore: set.minScore, PerDay: set.perDay, Model: model},
+		Files: paths, Problems: problems, Formats: tap(sources.Formats, func(*event.Event) { tapped++ }),
+		Options: detect.Options{
+			Filter: ref, Params: beacon.DefaultParams(), Runs: detect.Runs{Mode: detect.Schedule, Every: referenceEvery},
+			Rank: &detect.Rank{Filter: remote, Lookback: int64(set.lookback.Seconds()), MaxFalse: set.maxFalse, MinScore: set.minScore, PerDay: set.perDay, Model: model},
+		},
 	}, func(r *finding.Result) error {
 		who := worlds.SubjectOf(r.Group.Fields, r.Group.Values)
 		if r.Stats.IsBeaconing {

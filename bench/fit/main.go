@@ -30,6 +30,7 @@ import (
 
 	"fresnel/bench/worlds"
 	"fresnel/internal/beacon"
+	"fresnel/internal/detect"
 	"fresnel/internal/evaluate"
 	"fresnel/internal/event"
 	"fresnel/internal/files"
@@ -366,9 +367,11 @@ func capture(path string) (*world, error) {
 	w := &world{Name: path, Truth: m.Truth()}
 	list, problems := files.Expand([]string{path})
 	_, err = scan.Run(context.Background(), scan.Options{
-		Files: list, Problems: problems, Formats: sources.Formats, Filter: all, Params: beacon.DefaultParams(),
-		Runs: scan.Runs{Mode: scan.Schedule, Every: 86400},
-		Rank: &scan.Rank{Filter: all, Lookback: 7 * 86400, MaxFalse: 0.05, Model: rank.Default()},
+		Files: list, Problems: problems, Formats: sources.Formats,
+		Options: detect.Options{
+			Filter: all, Params: beacon.DefaultParams(), Runs: detect.Runs{Mode: detect.Schedule, Every: 86400},
+			Rank: &detect.Rank{Filter: all, Lookback: 7 * 86400, MaxFalse: 0.05, Model: rank.Default()},
+		},
 	}, func(r *finding.Result) error {
 		if r.Row == nil || !r.Row.Found {
 			return nil

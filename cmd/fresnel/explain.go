@@ -8,11 +8,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"fresnel/internal/detect"
 	"fresnel/internal/event"
 	"fresnel/internal/explain"
 	"fresnel/internal/finding"
 	"fresnel/internal/human"
-	"fresnel/internal/scan"
 )
 
 func (a *app) explainCommand() *cobra.Command {
@@ -43,7 +43,7 @@ one that holds a comma is quoted as in CSV.`,
 			if o.Rank == nil {
 				o.Only = only
 			} // else the others are needed: how rare a destination is depends on who else calls it
-			o.All, o.Pictures = true, scan.Callbacks
+			o.All, o.Pictures = true, detect.Callbacks
 			best := finding.Ranking{Traces: 1}
 			s, err := a.scan(cmd.Context(), o, f.quiet, func(r *finding.Result) error {
 				if slices.EqualFunc(r.Group.Values, only.Values, sameText) {

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"fresnel/internal/config"
+	"fresnel/internal/detect"
 	"fresnel/internal/event"
 	"fresnel/internal/filter"
 	"fresnel/internal/finding"
@@ -67,9 +68,9 @@ the end of the last run.`,
 			}
 			switch {
 			case reportFile != "":
-				o.Pictures = scan.Callbacks
+				o.Pictures = detect.Callbacks
 			case form.Traces:
-				o.Pictures = scan.Counts
+				o.Pictures = detect.Counts
 			}
 			w := form.New(a.stdout, output.Options{
 				Fields: groupFields(o.GroupBy), Ranked: o.Rank != nil, BucketSeconds: int64(o.Params.TimeBucketLength), Top: top,

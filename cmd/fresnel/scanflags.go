@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"fresnel/internal/config"
+	"fresnel/internal/detect"
 	"fresnel/internal/event"
 	"fresnel/internal/files"
 	"fresnel/internal/filter"
@@ -103,12 +104,11 @@ func (a *app) options(f *scanFlags, args []string) (*scan.Options, *config.Loade
 			return nil, nil, fmt.Errorf("--input: got %q, want %s", name, strings.Join(inputNames(), ", "))
 		}
 	}
-	compiled, err := filter.Compile(c.Filter)
+	what, err := detection(c)
 	if err != nil {
 		return nil, nil, err
 	}
-	runs, err := f.runs(c)
-	if err != nil {
+	if what.Runs, err = f.runs(c); err != nil {
 		return nil, nil, err
 	}
 	if len(args) == 0 {
@@ -118,48 +118,57 @@ func (a *app) options(f *scanFlags, args []string) (*scan.Options, *config.Loade
 		args = []string{files.Stdin}
 	}
 	o := &scan.Options{
-		Stdin: a.stdin, Formats: all.Formats, Inputs: f.inputs,
+		Options: what,
+		Stdin:   a.stdin, Formats: all.Formats, Inputs: f.inputs,
 		Source: source.Options{Delimited: c.Inputs.Delimited},
-		Filter: compiled, GroupBy: c.GroupFields(), Params: c.Beacon, Runs: runs,
-		Strict: c.Inputs.Strict, MaxBytes: c.Limits.MemoryMB << 20, BadShown: c.Limits.MaxErrorsShown,
+		Strict: c.Inputs.Strict, BadShown: c.Limits.MaxErrorsShown,
 		Progress: new(scan.Progress),
 	}
-	if c.Detector == config.DetectorFresnel {
-		remote, err := filter.Compile(c.Filter.Remote())
-		if err != nil {
-			return nil, nil, err
-		}
-		model, err := c.Rank.Model()
-		if err != nil {
-			return nil, nil, err
-		}
-		o.Rank = &scan.Rank{
-			Filter: remote, Lookback: int64(c.Timing.Lookback / time.Second),
-			MaxFalse: c.Timing.MaxFalseDiscoveryRate, MinScore: c.Rank.MinScore, PerDay: c.Rank.RowsPerHostDay, Model: model,
-		}
-	}
-	var problems []files.Problem
-	o.Files, problems = files.Expand(args)
-	o.Problems = problems
+	o.Files, o.Problems = files.Expand(args)
 	return o, loaded, nil
 }
 
+// detection returns what to look for, as the settings say; its Runs are left to the caller.
+func detection(c *config.Config) (detect.Options, error) {
+	compiled, err := filter.Compile(c.Filter)
+	if err != nil {
+		return detect.Options{}, err
+	}
+	o := detect.Options{Filter: compiled, GroupBy: c.GroupFields(), Params: c.Beacon, MaxBytes: c.Limits.MemoryMB << 20}
+	if c.Detector != config.DetectorFresnel {
+		return o, nil
+	}
+	remote, err := filter.Compile(c.Filter.Remote())
+	if err != nil {
+		return detect.Options{}, err
+	}
+	model, err := c.Rank.Model()
+	if err != nil {
+		return detect.Options{}, err
+	}
+	o.Rank = &detect.Rank{
+		Filter: remote, Lookback: int64(c.Timing.Lookback / time.Second),
+		MaxFalse: c.Timing.MaxFalseDiscoveryRate, MinScore: c.Rank.MinScore, PerDay: c.Rank.RowsPerHostDay, Model: model,
+	}
+	return o, nil
+}
+
 // runs reads --end.
-func (f *scanFlags) runs(c *config.Config) (scan.Runs, error) {
+func (f *scanFlags) runs(c *config.Config) (detect.Runs, error) {
 	switch f.end {
 	case "":
-		return scan.Runs{Mode: scan.Schedule, Every: int64(c.Schedule.Every / time.Second)}, nil
+		return detect.Runs{Mode: detect.Schedule, Every: int64(c.Schedule.Every / time.Second)}, nil
 	case "latest":
-		return scan.Runs{Mode: scan.Latest}, nil
+		return detect.Runs{Mode: detect.Latest}, nil
 	case "now":
-		return scan.Runs{Mode: scan.At, End: time.Now().Unix()}, nil
+		return detect.Runs{Mode: detect.At, End: time.Now().Unix()}, nil
 	}
 	end, err := time.Parse(time.RFC3339, f.end)
 	if err != nil {
-		return scan.Runs{}, fmt.Errorf("--end: got %q, want a time such as 2026-01-01T06:00:00Z, latest, or now", f.end)
+		return detect.Runs{}, fmt.Errorf("--end: got %q, want a time such as 2026-01-01T06:00:00Z, latest, or now", f.end)
 	}
 	if s := end.Unix(); s < series.MinNanos/1e9 || s > series.MaxNanos/1e9 {
-		return scan.Runs{}, fmt.Errorf("--end: got %q, want a time in the years 1970 to 2105", f.end)
+		return detect.Runs{}, fmt.Errorf("--end: got %q, want a time in the years 1970 to 2105", f.end)
 	}
-	return scan.Runs{Mode: scan.At, End: end.Unix()}, nil
+	return detect.Runs{Mode: detect.At, End: end.Unix()}, nil
 }

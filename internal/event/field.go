@@ -294,13 +294,15 @@ func (e *Event) AppendKey(dst []byte, f Field) []byte {
 		dst = binary.AppendUvarint(dst, uint64(len(s)))
 		return append(dst, s...)
 	case KindIP:
-		if a := e.IP(f); a.Is4() {
+		switch a := e.IP(f); {
+		case a.Is4():
 			b := a.As4()
 			return append(dst, 4, b[0], b[1], b[2], b[3])
-		} else {
+		case a.IsValid():
 			b := a.As16()
 			return append(append(dst, 16), b[:]...)
 		}
+		return append(dst, 0)
 	case KindBool:
 		return append(dst, byte(e.Bool(f)))
 	}
@@ -358,6 +360,46 @@ func ReadKey(key []byte, f Field) (value string, rest []byte) {
 		return strconv.FormatBool(Tristate(key[0]) == True), key[1:]
 	}
 	return strconv.FormatInt(int64(binary.BigEndian.Uint64(key)), 10), key[8:]
+}
+
+// SetKey sets f to what AppendKey wrote at the start of key, and returns the rest of key. Texts
+// share the memory of key.
+func (e *Event) SetKey(key string, f Field) (rest string) {
+	switch f.Kind() {
+	case KindText:
+		n, w := uint64(0), 0
+		for shift := 0; ; shift += 7 {
+			b := key[w]
+			w++
+			n |= uint64(b&0x7f) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		end := w + int(n)
+		*e.Text(f) = key[w:end]
+		return key[end:]
+	case KindIP:
+		end := 1 + key[0]
+		var a netip.Addr
+		switch key[0] {
+		case 4:
+			a = netip.AddrFrom4([4]byte([]byte(key[1:end])))
+		case 16:
+			a = netip.AddrFrom16([16]byte([]byte(key[1:end])))
+		}
+		e.SetIP(f, a)
+		return key[end:]
+	case KindBool:
+		e.SetBool(f, Tristate(key[0]))
+		return key[1:]
+	}
+	var n uint64
+	for i := range 8 {
+		n = n<<8 | uint64(key[i])
+	}
+	e.SetCount(f, int64(n))
+	return key[8:]
 }
 
 // A FieldSet is a set of fields.

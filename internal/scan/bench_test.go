@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"fresnel/internal/beacon"
+	"fresnel/internal/detect"
 	"fresnel/internal/files"
 	"fresnel/internal/filter"
 	"fresnel/internal/finding"
@@ -70,8 +71,10 @@ func BenchmarkScan(b *testing.B) {
 				b.SetBytes(found[0].Size)
 				for b.Loop() {
 					s, err := Run(b.Context(), Options{
-						Files: found, Formats: all.Formats, Filter: every, Params: beacon.DefaultParams(),
-						Runs: Runs{Mode: Schedule, Every: 3600}, Workers: workers,
+						Files: found, Formats: all.Formats,
+						Options: detect.Options{
+							Filter: every, Params: beacon.DefaultParams(), Runs: detect.Runs{Mode: detect.Schedule, Every: 3600}, Workers: workers,
+						},
 					}, func(*finding.Result) error { return nil })
 					if err != nil {
 						b.Fatal(err)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"fresnel/internal/detect"
 	"fresnel/internal/event"
 	"fresnel/internal/testkit"
 )
@@ -17,7 +18,7 @@ import (
 func eventsByGroup(t *testing.T, o Options) (map[string]int64, *Summary) {
 	t.Helper()
 	o.Params.NumberBucketsInRange = 3000
-	o.Runs = Runs{Mode: Latest}
+	o.Runs = detect.Runs{Mode: detect.Latest}
 	results, s := scanned(t, o)
 	groups := map[string]int64{}
 	for _, r := range results {
@@ -67,7 +68,7 @@ func TestLogsBesideConnectionsNameThem(t *testing.T) {
 		if s.NoGroup["destination.domain"] != 100 || s.Events != 400 || s.Files != 4 || s.Bad != 0 {
 			t.Errorf("%d workers: got %d without a name of %d events in %d files, %d bad; want 100 of 400 in 4, none", workers, s.NoGroup["destination.domain"], s.Events, s.Files, s.Bad)
 		}
-		o.Runs = Runs{Mode: Schedule, Every: 3600}
+		o.Runs = detect.Runs{Mode: detect.Schedule, Every: 3600}
 		results, _ := scanned(t, o)
 		found := map[string]bool{}
 		for _, r := range results {

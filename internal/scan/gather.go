@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -14,11 +13,10 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"fresnel/internal/detect"
 	"fresnel/internal/event"
 	"fresnel/internal/files"
-	"fresnel/internal/series"
 	"fresnel/internal/source"
-	"fresnel/internal/survey"
 )
 
 // An input is one file of the scan.
@@ -52,15 +50,9 @@ type opened struct {
 // A gathering reads files into tables.
 type gathering struct {
 	o       *Options
-	plan    plan
-	keys    keys
-	shards  []*shard
-	details *series.Dictionary
-	kept    []bool // by outcome of the filter
+	events  *detect.Gathering
 	summary *Summary
 	cancel  context.CancelFunc // ends all reading
-
-	firstCall, lastCall int64 // times of the events that the rank takes, nanoseconds
 
 	mu       sync.Mutex
 	advanced sync.Cond
@@ -69,30 +61,11 @@ type gathering struct {
 	strict   error
 }
 
-func newGathering(o *Options, p plan, k keys, s *Summary) *gathering {
-	g := &gathering{
-		firstCall: math.MaxInt64, lastCall: math.MinInt64,
-		o: o, plan: p, keys: k, summary: s, done: map[int64]*outcome{}, details: series.NewDictionary(detailsBytes),
-	}
+func newGathering(o *Options, events *detect.Gathering, s *Summary) *gathering {
+	g := &gathering{o: o, events: events, summary: s, done: map[int64]*outcome{}}
 	g.advanced.L = &g.mu
-	for _, outcome := range o.Filter.Outcomes() {
-		g.kept = append(g.kept, outcome.Kept)
-	}
-	cfg := series.Config{Grid: p.grid, SummaryEntries: 2 * p.params.NumberDestinationIPs, MaxBytes: o.MaxBytes / shardCount}
-	if o.Pictures == Callbacks {
-		cfg.CellTimes = maxCellTimes
-	}
-	for range shardCount {
-		g.shards = append(g.shards, newShard(cfg, o.Rank != nil))
-	}
 	return g
 }
-
-// detailsBytes bounds the memory of all different details of processes.
-const detailsBytes = 256 << 20
-
-// maxCellTimes bounds the callback times that are kept of a group in a cell, for pictures.
-const maxCellTimes = 8192
 
 // files reads all files.
 func (g *gathering) files(ctx context.Context) error {
@@ -117,7 +90,7 @@ func (g *gathering) files(ctx context.Context) error {
 		err = g.phase(ctx, inputs[:n])
 		inputs = inputs[n:]
 	}
-	g.o.each(len(g.shards), func(_, i int) { g.shards[i].finish() })
+	g.events.Seal()
 	if g.strict != nil {
 		return g.strict
 	}
@@ -315,7 +288,10 @@ func (g *gathering) phase(ctx context.Context, inputs []*input) error {
 		return nil
 	})
 	for range g.o.Workers {
-		group.Go(func() error { return newWorker(g).run(ctx, work) })
+		group.Go(func() error {
+			d := decoding{g: g, worker: g.events.Worker()}
+			return d.run(ctx, work)
+		})
 	}
 	return group.Wait()
 }
@@ -407,45 +383,23 @@ func (g *gathering) account(o *outcome) {
 	o.file.lines += o.lines
 }
 
-// A decoding is one goroutine that decodes blocks and hands the events on to the shards. It
-// is the source.Sink of its decoder.
+// A decoding is one goroutine that decodes blocks and hands the events on. It is the
+// source.Sink of its decoder.
 type decoding struct {
-	g         *gathering
-	file      *input
-	decoder   source.Decoder
-	batches   [shardCount]*batch
-	key       []byte
-	details   []byte
-	known     map[string]uint32 // numbers of details: a small part of the dictionary, without its lock
-	collector survey.Collector
-	keysOf    keysOf
-	out       *outcome
-
-	// Sums over all blocks.
-	filter                  []int64
-	noGroup                 map[string]int64
-	outOfRange, outsideRuns int64
-	first, last             int64 // of the events that the statistics take
-	firstCall, lastCall     int64 // of those that the rank takes
-}
-
-func newWorker(g *gathering) *decoding {
-	return &decoding{
-		g: g, filter: make([]int64, len(g.summary.Filter)), noGroup: map[string]int64{}, known: map[string]uint32{}, keysOf: keysOf{keys: g.keys},
-		first: math.MaxInt64, last: math.MinInt64, firstCall: math.MaxInt64, lastCall: math.MinInt64,
-	}
+	g       *gathering
+	worker  *detect.Worker
+	file    *input
+	decoder source.Decoder
+	out     *outcome
 }
 
 func (d *decoding) run(ctx context.Context, work <-chan *block) error {
-	defer d.add()
+	defer d.worker.Close()
 	for b := range work {
 		d.out = &outcome{file: b.file}
 		d.decode(b)
 		b.buffer.release()
-		for i, batch := range d.batches {
-			d.g.shards[i].deliver(b.number, batch)
-			d.batches[i] = nil
-		}
+		d.worker.Deliver(b.number)
 		if err := d.g.finish(b.number, d.out); err != nil {
 			d.g.cancel() // a pipe may be waited for that will say no more
 			return err
@@ -501,87 +455,5 @@ func (d *decoding) Skip(reason string, n int) {
 // Event implements source.Sink.
 func (d *decoding) Event(e *event.Event) {
 	d.out.events++
-	if e.TimeNanos < series.MinNanos || e.TimeNanos > series.MaxNanos {
-		d.outOfRange++
-		return
-	}
-	outcome := d.g.o.Filter.Match(e)
-	d.filter[outcome]++
-	kept := d.g.kept[outcome]
-	r := d.g.o.Rank
-	ranked := r != nil && d.g.plan.looksAt(e.TimeNanos) && (kept || r.Filter.Keeps(e))
-	if kept && !d.g.plan.holds(e.TimeNanos) {
-		d.outsideRuns++
-		kept = false
-	}
-	if !kept && !ranked {
-		return
-	}
-	list, hash, missing, ok := d.g.keys.of(e)
-	if !ok {
-		d.noGroup[missing.String()]++
-		return
-	}
-	if only := d.g.o.Only; only != nil {
-		if d.key = d.g.keys.append(d.key[:0], e, list); !d.g.keys.is(d.key, only) {
-			return
-		}
-	}
-	if kept {
-		d.first, d.last = min(d.first, e.TimeNanos), max(d.last, e.TimeNanos)
-	}
-	if ranked {
-		d.firstCall, d.lastCall = min(d.firstCall, e.TimeNanos), max(d.lastCall, e.TimeNanos)
-	}
-	i := hash % shardCount
-	b := d.batches[i]
-	if b == nil {
-		b = d.g.shards[i].batch()
-		d.batches[i] = b
-	}
-	if kept {
-		b.series.Add(d.g.keys.append(b.series.Key(), e, list), &series.Observation{
-			Hash: hash, TimeNanos: e.TimeNanos, IngestedNanos: e.IngestedNanos,
-			SourceBytes: e.SourceBytes, DestinationBytes: e.DestinationBytes, DestinationIP: e.DestinationIP, Details: d.detailsOf(e),
-		})
-	}
-	if ranked {
-		d.keysOf.list = list
-		d.collector.Add(&b.timeline, e, hash, &d.keysOf)
-	}
-}
-
-// detailsOf returns the number of the details of e.
-func (d *decoding) detailsOf(e *event.Event) uint32 {
-	d.details = appendDetails(d.details[:0], e)
-	if len(d.details) == 0 {
-		return 0
-	}
-	n, ok := d.known[string(d.details)]
-	if !ok {
-		const most = 1 << 14
-		if len(d.known) == most {
-			clear(d.known)
-		}
-		n = d.g.details.Number(d.details)
-		d.known[string(d.details)] = n
-	}
-	return n
-}
-
-// add adds the sums to the summary.
-func (d *decoding) add() {
-	d.g.mu.Lock()
-	defer d.g.mu.Unlock()
-	s := d.g.summary
-	for i, n := range d.filter {
-		s.Filter[i] += n
-	}
-	for field, n := range d.noGroup {
-		s.NoGroup[field] += n
-	}
-	s.OutOfRange += d.outOfRange
-	s.OutsideRuns += d.outsideRuns
-	s.First, s.Last = min(s.First, d.first), max(s.Last, d.last)
-	d.g.firstCall, d.g.lastCall = min(d.g.firstCall, d.firstCall), max(d.g.lastCall, d.lastCall)
+	d.worker.Event(e)
 }

@@ -23,6 +23,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"fresnel/internal/beacon"
+	"fresnel/internal/detect"
 	"fresnel/internal/event"
 	"fresnel/internal/files"
 	"fresnel/internal/filter"
@@ -50,8 +51,11 @@ func every(t testing.TB, paths ...string) Options {
 	found, problems := files.Expand(paths)
 	return Options{
 		Files: found, Problems: problems, Formats: all.Formats,
-		Filter: compiled(t, false), Params: beacon.DefaultParams(),
-		Runs: Runs{Mode: Schedule, Every: 3600}, All: true, BadShown: 5,
+		Options: detect.Options{
+			Filter: compiled(t, false), Params: beacon.DefaultParams(),
+			Runs: detect.Runs{Mode: detect.Schedule, Every: 3600}, All: true,
+		},
+		BadShown: 5,
 	}
 }
 
@@ -286,7 +290,7 @@ func TestScheduleIsASeriesOfSingleRuns(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			o := every(t, path)
 			o.Params.NumberBucketsInRange, o.Params.TimeBucketLength = tt.buckets, tt.length
-			o.Runs = Runs{Mode: Schedule, Every: tt.every}
+			o.Runs = detect.Runs{Mode: detect.Schedule, Every: tt.every}
 			results, s := scanned(t, o)
 			byRun := map[int64][]*finding.Result{}
 			events := map[int64]int64{}
@@ -311,7 +315,7 @@ func TestScheduleIsASeriesOfSingleRuns(t *testing.T) {
 			first := s.First / 1e9 / tt.every * tt.every
 			for end := first; end <= s.Last/1e9+int64(tt.buckets*tt.length)+tt.every; end += step * tt.every {
 				single := o
-				single.Runs = Runs{Mode: At, End: end}
+				single.Runs = detect.Runs{Mode: detect.At, End: end}
 				want, _ := documents(t, single)
 				if end > slices.Max(slices.Collect(maps.Keys(byRun))) {
 					if len(byRun[end]) != 0 {
@@ -379,7 +383,7 @@ func TestLatestIsTheRunAtTheEndOfTheNewestBucket(t *testing.T) {
 	for _, length := range []int{60, 7, 3600} {
 		o := every(t, path)
 		o.Params.TimeBucketLength = length
-		o.Runs = Runs{Mode: Latest}
+		o.Runs = detect.Runs{Mode: detect.Latest}
 		results, s := scanned(t, o)
 		newest := s.Last / 1e9
 		end := (newest + int64(length) - 1) / int64(length) * int64(length)
@@ -388,7 +392,7 @@ func TestLatestIsTheRunAtTheEndOfTheNewestBucket(t *testing.T) {
 				t.Fatalf("buckets of %d s: got a run at %d, want %d", length, r.RunEnd, end)
 			}
 		}
-		o.Runs = Runs{Mode: At, End: end}
+		o.Runs = detect.Runs{Mode: detect.At, End: end}
 		want, _ := documents(t, o)
 		if want == "" {
 			t.Fatal("got no results, want some")
@@ -423,8 +427,8 @@ func TestWindowEdges(t *testing.T) {
 				line := fmt.Sprintf(`{"@timestamp":%q,"host":{"name":"h"},"process":{"name":"p"}}`+"\n", stamp)
 				o := every(t, write(t, filepath.Join(t.TempDir(), "events"), line))
 				o.Params.NumberBucketsInRange, o.Params.TimeBucketLength = buckets, length
-				o.Runs = Runs{Mode: At, End: end}
-				o.Pictures = Counts
+				o.Runs = detect.Runs{Mode: detect.At, End: end}
+				o.Pictures = detect.Counts
 				results, s := scanned(t, o)
 				got := -1
 				if len(results) > 0 {
@@ -472,7 +476,7 @@ func TestGroupBy(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			o := every(t, path)
 			o.GroupBy = tt.by
-			o.Runs = Runs{Mode: Latest}
+			o.Runs = detect.Runs{Mode: detect.Latest}
 			results, s := scanned(t, o)
 			got := map[string]int64{}
 			for _, r := range results {
@@ -496,7 +500,7 @@ func TestOnlyLooksAtOneGroup(t *testing.T) {
 	path := write(t, filepath.Join(t.TempDir(), "events"), calls(day, 300, 70, "a")+calls(day, 300, 70, "b"))
 	o := every(t, path)
 	o.Only = &finding.Group{Fields: []event.Field{event.HostName, event.ProcessName}, Values: []string{"ws1", "b"}}
-	o.Pictures = Callbacks
+	o.Pictures = detect.Callbacks
 	results, s := scanned(t, o)
 	if len(results) == 0 || s.Groups != 1 {
 		t.Fatalf("got %d results of %d groups, want those of one", len(results), s.Groups)
@@ -518,7 +522,7 @@ func TestTimesThatNoWindowCanHoldAreCounted(t *testing.T) {
 		`{"@timestamp":"2106-02-07T06:28:16Z","host":{"name":"h"},"process":{"name":"p"}}` + "\n" +
 		`{"@timestamp":"2200-01-01T00:00:00Z","host":{"name":"h"},"process":{"name":"p"}}` + "\n"
 	path := write(t, filepath.Join(t.TempDir(), "events"), text)
-	for _, runs := range []Runs{{Mode: Schedule, Every: 3600}, {Mode: Latest}, {Mode: At, End: 4294967295}, {Mode: At, End: 0}, {Mode: At, End: 1 << 40}} {
+	for _, runs := range []detect.Runs{{Mode: detect.Schedule, Every: 3600}, {Mode: detect.Latest}, {Mode: detect.At, End: 4294967295}, {Mode: detect.At, End: 0}, {Mode: detect.At, End: 1 << 40}} {
 		o := every(t, path)
 		o.Runs = runs
 		_, s := scanned(t, o)

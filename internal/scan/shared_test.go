@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"fresnel/internal/beacon"
+	"fresnel/internal/detect"
 	"fresnel/internal/event"
 	"fresnel/internal/files"
 	"fresnel/internal/filter"
@@ -310,7 +311,8 @@ func (c *capture) options(t *testing.T, dir string, set setting) Options {
 	}
 	return Options{
 		Files: found, Problems: problems, Formats: all.Formats, Inputs: c.inputs, Source: source.Options{Delimited: c.maps},
-		Filter: compiled, GroupBy: c.groupBy, Params: p, Runs: Runs{Mode: Schedule, Every: set.every}, All: true, BadShown: 5,
+		Options:  detect.Options{Filter: compiled, GroupBy: c.groupBy, Params: p, Runs: detect.Runs{Mode: detect.Schedule, Every: set.every}, All: true},
+		BadShown: 5,
 	}
 }
 

@@ -21,6 +21,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"fresnel/internal/beacon"
+	"fresnel/internal/detect"
 	"fresnel/internal/finding"
 	"fresnel/internal/testkit"
 )
@@ -170,7 +171,7 @@ func holdVectors(t *testing.T, dir string) {
 			set := sets[number]
 			o := every(t, path)
 			o.Params = set.params
-			o.Runs = Runs{Mode: At, End: vectorsEnd}
+			o.Runs = detect.Runs{Mode: detect.At, End: vectorsEnd}
 			text, s := documents(t, o)
 			if s.Events != int64(len(events)) || s.Bad != 0 || s.OutOfRange != 0 || s.Runs != 1 {
 				t.Errorf("got %d events, %d bad, %d out of range, %d runs; want %d, none, none, 1", s.Events, s.Bad, s.OutOfRange, s.Runs, len(events))
@@ -279,7 +280,7 @@ func TestReferenceVectorsHoweverTheyLie(t *testing.T) {
 			run := func(workers int, path string) string {
 				o := every(t, path)
 				o.Params, o.Workers = set.params, workers
-				o.Runs = Runs{Mode: At, End: vectorsEnd}
+				o.Runs = detect.Runs{Mode: detect.At, End: vectorsEnd}
 				results, _ := scanned(t, o)
 				for _, r := range results {
 					if distinct := len(r.Destinations); distinct == set.params.NumberDestinationIPs && distinct < 10 {

@@ -27,6 +27,10 @@ type Format struct {
 
 	// New returns the state that the files of this format share in one run.
 	New func(o Options) (Source, error)
+
+	// Document is the head of a File whose Path is "": one that stands for JSON documents that
+	// come one by one, of any of the kinds that the format has. "" where it is no JSON.
+	Document string
 }
 
 // A Head is what is known of a file before it is read.
@@ -51,7 +55,7 @@ type Options struct {
 
 // A File names one input to a Source.
 type File struct {
-	Path string // as shown in messages; "-" for standard input
+	Path string // as shown in messages; "-" for standard input, "" for documents that come one by one
 	Dir  string // the folder it lies in; "" for standard input
 	Head Head
 }

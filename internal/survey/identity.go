@@ -5,6 +5,7 @@ package survey
 
 import (
 	"encoding/binary"
+	"errors"
 	"net/netip"
 
 	"fresnel/internal/event"
@@ -135,9 +136,7 @@ func readText(text []byte) (groupKey []byte, e event.Event) {
 	}
 	str(14, &e.SignatureStatus)
 	str(15, &e.SignatureSubjectName)
-	if a, _ := netip.AddrFromSlice(text[1 : 1+text[0]]); a != netip.IPv6Unspecified() { // how no address is written
-		e.DestinationIP = a
-	}
+	e.DestinationIP, _ = netip.AddrFromSlice(text[1 : 1+text[0]])
 	return groupKey, e
 }
 
@@ -199,19 +198,43 @@ func rowHash(group uint64, e *event.Event) uint64 {
 	return hash
 }
 
-// agent returns what tells processes of one name apart, 0 when nothing does.
+// agent returns what tells processes of one name apart, 0 when nothing does. It is the same
+// in each run of a program, since slices hold it; two processes that share it by intent only
+// look like one.
 func agent(e *event.Event) uint32 {
-	var hash uint64
+	const offset, prime = 14695981039346656037, 1099511628211 // of FNV-1a
+	hash := uint64(offset)
 	switch {
 	case e.ProcessEntityID != "":
-		hash, _ = e.Hash(1, event.ProcessEntityID)
+		for i := range len(e.ProcessEntityID) {
+			hash = (hash ^ uint64(e.ProcessEntityID[i])) * prime
+		}
 	case e.ProcessPID != 0:
-		hash, _ = e.Hash(1, event.ProcessPID)
+		hash = (hash ^ uint64(e.ProcessPID)) * prime
 	default:
 		return 0
 	}
-	return uint32(hash>>32) | 1
+	return uint32((hash^hash>>29)*prime>>32) | 1
 }
+
+// Of returns the hashes that Collector.Add gives the row with a text, where hash tells that of
+// its group from the group's key. A text that is not one of a row gives an error.
+func HashesOf(text []byte, hash func(groupKey []byte) (uint64, error)) (group, row uint64, err error) {
+	defer func() { // texts are read without looking where they end
+		if recover() != nil {
+			err = errText
+		}
+	}()
+	o := readOutline(text)
+	if group, err = hash(o.key); err != nil {
+		return 0, 0, err
+	}
+	e := event.Event{DestinationDomain: string(o.name)}
+	e.DestinationIP, _ = netip.AddrFromSlice(o.address)
+	return group, rowHash(group, &e), nil
+}
+
+var errText = errors.New("not the text of a row")
 
 // failed reports that a call was not answered: its source says so, or nothing came back.
 func failed(e *event.Event) bool {

@@ -10,6 +10,7 @@
 package timeline
 
 import (
+	"math"
 	"math/bits"
 	"slices"
 	"unsafe"
@@ -191,7 +192,7 @@ func (t *Table) Apply(b *Batch) {
 		}
 	}
 	for _, id := range t.found {
-		if id != 0 {
+		if id != 0 && t.rows[id-1].head != 0 {
 			r := &t.rows[id-1]
 			t.touched += t.at(r.tail + uint32(r.used)).tick
 		}
@@ -233,7 +234,7 @@ func (t *Table) insert(r *record, text []byte) uint32 {
 	t.texts = append(t.texts, t.keep(text))
 	t.rows = append(t.rows, row{
 		hash: r.row, group: r.group, text: uint32(len(t.texts) - 1),
-		base: tick - 1<<31, first: tick, last: tick,
+		first: tick, last: tick,
 	})
 	id := uint32(len(t.rows))
 	t.place(r.row, id)
@@ -260,22 +261,37 @@ func (t *Table) keep(text []byte) []byte {
 	return t.arena[at:len(t.arena):len(t.arena)]
 }
 
+// offset returns a time as calls have it; false when it is eight months away from the first
+// call that was kept.
+func (r *row) offset(tick int64) (uint32, bool) {
+	if r.kept == 0 {
+		r.base = tick - 1<<31
+	}
+	offset := tick - r.base
+	return uint32(offset), offset >= 0 && offset <= math.MaxUint32
+}
+
 // add adds one call to a row.
 func (t *Table) add(r *row, o *record, full bool) {
-	offset := o.tick - r.base
-	if offset < 0 || offset > 1<<32-1 { // eight months away from the row's first call
+	offset, ok := r.offset(o.tick)
+	if !ok {
 		t.dropped++
 		return
 	}
 	r.total++
 	r.first, r.last = min(r.first, o.tick), max(r.last, o.tick)
-	c := call{uint32(offset), o.word}
+	c := call{offset, o.word}
 	if o.word&failedBit != 0 {
 		r.failed++
 	}
 	if o.agent != 0 {
 		c.word |= t.agent(r, o.agent) << agentAt
 	}
+	t.put(r, c, full)
+}
+
+// put keeps a call.
+func (t *Table) put(r *row, c call, full bool) {
 	if r.kept == MaxCalls {
 		t.thin(r)
 	}

@@ -15,9 +15,10 @@ import (
 
 // Format is the input "ecs".
 var Format = source.Format{
-	Name:    "ecs",
-	Summary: "Elastic Common Schema events as JSON: Elastic Defend, Packetbeat, Winlogbeat; bare, out of a search, or a _bulk body",
-	Detect:  detect,
+	Name:     "ecs",
+	Summary:  "Elastic Common Schema events as JSON: Elastic Defend, Packetbeat, Winlogbeat; bare, out of a search, or a _bulk body",
+	Detect:   detect,
+	Document: "{}",
 	New: func(o source.Options) (source.Source, error) {
 		return &files{newPaths(o.Fields)}, nil
 	},

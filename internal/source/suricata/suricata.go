@@ -16,10 +16,11 @@ import (
 
 // Format is the input "suricata".
 var Format = source.Format{
-	Name:    "suricata",
-	Summary: "Suricata eve.json: flow and netflow records, with the names of tls, quic, http and dns records",
-	Detect:  detect,
-	New:     func(source.Options) (source.Source, error) { return files{}, nil },
+	Name:     "suricata",
+	Summary:  "Suricata eve.json: flow and netflow records, with the names of tls, quic, http and dns records",
+	Detect:   detect,
+	Document: "{}",
+	New:      func(source.Options) (source.Source, error) { return files{}, nil },
 }
 
 // The slots: what is looked at in a record.

@@ -18,10 +18,11 @@ import (
 
 // Format is the input "sysmon".
 var Format = source.Format{
-	Name:    "sysmon",
-	Summary: "Sysmon event 3 and Windows Security event 5156 as JSON lines of NXLog or Winlogbeat",
-	Detect:  detect,
-	New:     func(source.Options) (source.Source, error) { return files{}, nil },
+	Name:     "sysmon",
+	Summary:  "Sysmon event 3 and Windows Security event 5156 as JSON lines of NXLog or Winlogbeat",
+	Detect:   detect,
+	Document: "{}",
+	New:      func(source.Options) (source.Source, error) { return files{}, nil },
 }
 
 // The slots: what is looked at in a document.

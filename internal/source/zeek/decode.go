@@ -18,6 +18,7 @@ import (
 type decoder struct {
 	in      *input
 	scanner *jsonlines.Scanner // for JSON
+	seen    columnSet          // that the line has; for JSON
 	layout  *layout            // of the block before
 
 	// The record that is being read. Names of a dns log's record are in e as well: the

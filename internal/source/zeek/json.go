@@ -47,11 +47,15 @@ func (d *decoder) decodeJSON(block []byte, out source.Sink) (lines int) {
 			skipped[k]++
 			continue
 		}
-		if bad, ok := d.object(values); ok {
-			d.finish(out)
-		} else {
+		bad, ok := d.object(values)
+		switch {
+		case !ok:
 			bad.Line = lines
 			out.Bad(bad)
+		case d.in.documents && d.seen&connColumns == 0: // the address columns are the same in other logs
+			skipped[otherLog]++
+		default:
+			d.finish(out)
 		}
 	}
 	for k, n := range skipped {
@@ -61,6 +65,9 @@ func (d *decoder) decodeJSON(block []byte, out source.Sink) (lines int) {
 	}
 	return lines
 }
+
+// connColumns are those that only a log of connections has.
+const connColumns = 1<<column(event.ConnectionState) | 1<<column(event.SourceBytes) | 1<<column(event.DestinationBytes) | 1<<column(event.Duration)
 
 func blankLine(line []byte) bool {
 	for _, c := range line {
@@ -86,14 +93,14 @@ func (d *decoder) kindOf(values []jsonlines.Value) logKind {
 // ok is false bad says why, but for the line.
 func (d *decoder) object(values []jsonlines.Value) (bad source.RecordError, ok bool) {
 	d.blank(d.in.kind)
-	var seen columnSet
+	d.seen = 0
 	for i := range values {
 		v := &values[i]
 		c := column(v.Slot)
-		if v.Kind == jsonlines.Null || c == pathColumn || seen.has(c) && c != answersColumn {
+		if v.Kind == jsonlines.Null || c == pathColumn || d.seen.has(c) && c != answersColumn {
 			continue
 		}
-		seen |= 1 << c
+		d.seen |= 1 << c
 		text := v.Text
 		if c == column(event.NetworkProtocol) {
 			text = firstOf(text, ',')
@@ -102,7 +109,7 @@ func (d *decoder) object(values []jsonlines.Value) (bad source.RecordError, ok b
 			return source.RecordError{Field: d.nameOf(c), Got: gotOf(v), Want: wanted(c)}, false
 		}
 	}
-	if d.in.columns.has(timeColumn) && !seen.has(timeColumn) {
+	if d.in.columns.has(timeColumn) && !d.seen.has(timeColumn) {
 		return source.RecordError{Field: d.nameOf(timeColumn), Got: "nothing", Want: wanted(timeColumn)}, false
 	}
 	return source.RecordError{}, true

@@ -16,10 +16,11 @@ import (
 
 // Format is the input "zeek".
 var Format = source.Format{
-	Name:    "zeek",
-	Summary: "Zeek conn.log as TSV or JSON, named by dns, ssl and http logs beside it; http.log alone",
-	Detect:  detect,
-	New:     newRun,
+	Name:     "zeek",
+	Summary:  "Zeek conn.log as TSV or JSON, named by dns, ssl and http logs beside it; http.log alone",
+	Detect:   detect,
+	Document: `{"_path":"conn","ts":0}`,
+	New:      newRun,
 }
 
 // detect reports whether a file is a Zeek log of any kind.
@@ -125,7 +126,7 @@ func (r *run) Open(f source.File) (source.Input, error) {
 	if dir == nil {
 		return nil, errors.New("got a file that was not planned, want one of the run")
 	}
-	in := &input{form: l.form, kind: l.kind, folder: dir.id, names: r.names, first: true}
+	in := &input{form: l.form, kind: l.kind, folder: dir.id, names: r.names, first: true, documents: f.Path == ""}
 	if r.naming(l.kind, dir) {
 		in.naming = true
 	} else if l.kind == connLog {
@@ -167,6 +168,8 @@ type input struct {
 	form   form
 	kind   logKind
 	naming bool // it is read for the names it gives, not for events
+
+	documents bool // its lines may be of any kind, though they do not say so
 
 	columns         columnSet
 	schema          *jsonlines.Schema // of the columns, for JSON

@@ -1,4 +1,4 @@
-package scan
+package detect
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"fresnel/internal/beacon"
 	"fresnel/internal/finding"
 	"fresnel/internal/series"
+	"fresnel/internal/timeline"
 )
 
 // A detection looks at the gathered tables run by run.
@@ -19,15 +20,16 @@ type detection struct {
 	details *series.Dictionary
 	summary *Summary
 
-	firstCall, lastCall int64 // of the events that the rank takes
+	calls               []*timeline.Table // that the looks look at
+	firstCall, lastCall int64             // of the events in them
 	looked              []*look
 
 	views   []*series.View
-	workers []*worker
+	workers []*analysis
 }
 
-// A worker of a detection has its own memory for the statistics.
-type worker struct {
+// An analysis is one goroutine's memory for the statistics.
+type analysis struct {
 	analyzer *beacon.Analyzer
 	results  []*finding.Result
 	keys     []string // of the groups of results, when there is a look
@@ -51,7 +53,7 @@ func (d *detection) run(ctx context.Context, emit func(*finding.Result) error) e
 		if err != nil {
 			return err
 		}
-		d.workers = append(d.workers, &worker{analyzer: a})
+		d.workers = append(d.workers, &analysis{analyzer: a})
 	}
 	switch d.plan.runs.Mode {
 	case At:
@@ -153,7 +155,7 @@ func (d *detection) window(ctx context.Context, end int64, emit func(*finding.Re
 		}
 	}
 	d.summary.Runs++
-	d.o.Progress.Runs.Add(1)
+	d.o.RunsDone.Add(1)
 	var results []*finding.Result
 	byKey := map[string]*finding.Result{}
 	for _, w := range d.workers {
@@ -178,7 +180,7 @@ func (d *detection) window(ctx context.Context, end int64, emit func(*finding.Re
 
 // view adds the results of one table to those of w. Groups that a look at the same end found
 // have a result whatever the statistics say.
-func (d *detection) view(w *worker, v *series.View, end int64, look *look) (err error) {
+func (d *detection) view(w *analysis, v *series.View, end int64, look *look) (err error) {
 	p := &d.plan.params
 	wanted := func(key []byte) bool { return look != nil && look.end == end && look.found[string(key)] != nil }
 	v.Each(end, func(win *series.Window) {
@@ -214,7 +216,7 @@ func (d *detection) view(w *worker, v *series.View, end int64, look *look) (err 
 	return err
 }
 
-func (d *detection) trace(w *worker, win *series.Window) *finding.Trace {
+func (d *detection) trace(w *analysis, win *series.Window) *finding.Trace {
 	t := &finding.Trace{
 		BucketSeconds:    int64(d.plan.params.TimeBucketLength),
 		Counts:           slices.Clone(win.Counts),

@@ -1,4 +1,4 @@
-package scan
+package detect
 
 import (
 	"context"
@@ -8,7 +8,6 @@ import (
 
 	"fresnel/internal/finding"
 	"fresnel/internal/survey"
-	"fresnel/internal/timeline"
 )
 
 // A look is what the timing model and the rank say at the end of one run. A look sees further
@@ -37,12 +36,8 @@ func (d *detection) looks(ctx context.Context, last int64) error {
 	if every := d.plan.runs.Every; d.plan.runs.Mode == Schedule {
 		step = max(step/every*every, every) // looks are at the ends of runs
 	}
-	tables := make([]*timeline.Table, len(d.shards))
-	for i, s := range d.shards {
-		tables[i] = s.calls
-	}
 	for end := last; ; end -= step {
-		s, err := survey.Run(ctx, tables, survey.Config{
+		s, err := survey.Run(ctx, d.calls, survey.Config{
 			EndNanos: end * 1e9, LookbackNanos: d.o.Rank.Lookback * 1e9,
 			MaxFalse: d.o.Rank.MaxFalse, Model: d.o.Rank.Model, Parallel: d.o.each, Workers: d.o.Workers,
 		})

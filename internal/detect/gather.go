@@ -1,0 +1,134 @@
+package detect
+
+import (
+	"math"
+
+	"fresnel/internal/event"
+	"fresnel/internal/series"
+	"fresnel/internal/survey"
+)
+
+// A Worker takes events for one goroutine.
+type Worker struct {
+	g         *Gathering
+	batches   [shardCount]*batch
+	key       []byte
+	details   []byte
+	known     map[string]uint32 // numbers of details: a small part of the dictionary, without its lock
+	collector survey.Collector
+	keysOf    keysOf
+
+	filter                  []int64
+	noGroup                 map[string]int64
+	outOfRange, outsideRuns int64
+	first, last             int64 // of the events that the statistics take
+	firstCall, lastCall     int64 // of those that the rank takes
+}
+
+// Worker returns a new worker.
+func (g *Gathering) Worker() *Worker {
+	return &Worker{
+		g: g, filter: make([]int64, len(g.summary.Filter)), noGroup: map[string]int64{}, known: map[string]uint32{}, keysOf: keysOf{keys: g.keys},
+		first: math.MaxInt64, last: math.MinInt64, firstCall: math.MaxInt64, lastCall: math.MinInt64,
+	}
+}
+
+// Event takes one event. It keeps nothing of e but copies.
+func (w *Worker) Event(e *event.Event) {
+	g := w.g
+	if e.TimeNanos < series.MinNanos || e.TimeNanos > series.MaxNanos {
+		w.outOfRange++
+		return
+	}
+	outcome := g.o.Filter.Match(e)
+	w.filter[outcome]++
+	kept := g.kept[outcome]
+	r := g.o.Rank
+	ranked := r != nil && g.o.Takes != StatisticsOnly && g.plan.looksAt(e.TimeNanos) && (kept || r.Filter.Keeps(e))
+	kept = kept && g.o.Takes != CallsOnly
+	if kept && !g.plan.holds(e.TimeNanos) {
+		w.outsideRuns++
+		kept = false
+	}
+	if !kept && !ranked {
+		return
+	}
+	list, hash, missing, ok := g.keys.of(e)
+	if !ok {
+		w.noGroup[missing.String()]++
+		return
+	}
+	if only := g.o.Only; only != nil {
+		if w.key = g.keys.append(w.key[:0], e, list); !g.keys.is(w.key, only) {
+			return
+		}
+	}
+	if kept {
+		w.first, w.last = min(w.first, e.TimeNanos), max(w.last, e.TimeNanos)
+	}
+	if ranked {
+		w.firstCall, w.lastCall = min(w.firstCall, e.TimeNanos), max(w.lastCall, e.TimeNanos)
+	}
+	i := hash % shardCount
+	b := w.batches[i]
+	if b == nil {
+		b = g.shards[i].batch()
+		w.batches[i] = b
+	}
+	if kept {
+		b.series.Add(g.keys.append(b.series.Key(), e, list), &series.Observation{
+			Hash: hash, TimeNanos: e.TimeNanos, IngestedNanos: e.IngestedNanos,
+			SourceBytes: e.SourceBytes, DestinationBytes: e.DestinationBytes, DestinationIP: e.DestinationIP, Details: w.detailsOf(e),
+		})
+	}
+	if ranked {
+		w.keysOf.list = list
+		w.collector.Add(&b.timeline, e, hash, &w.keysOf)
+	}
+}
+
+// detailsOf returns the number of the details of e.
+func (w *Worker) detailsOf(e *event.Event) uint32 {
+	w.details = appendDetails(w.details[:0], e)
+	if len(w.details) == 0 {
+		return 0
+	}
+	n, ok := w.known[string(w.details)]
+	if !ok {
+		const most = 1 << 14
+		if len(w.known) == most {
+			clear(w.known)
+		}
+		n = w.g.details.Number(w.details)
+		w.known[string(w.details)] = n
+	}
+	return n
+}
+
+// Deliver hands on the events since the last call: those of a block. Blocks are numbered
+// from 0 on in the order that their events have, and each is delivered once, by whichever
+// worker took it.
+func (w *Worker) Deliver(block int64) {
+	for i, batch := range w.batches {
+		w.g.shards[i].deliver(block, batch)
+		w.batches[i] = nil
+	}
+}
+
+// Close ends the work of w: what it counted is in the summary.
+func (w *Worker) Close() {
+	g := w.g
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	s := &g.summary
+	for i, n := range w.filter {
+		s.Filter[i] += n
+	}
+	for field, n := range w.noGroup {
+		s.NoGroup[field] += n
+	}
+	s.OutOfRange += w.outOfRange
+	s.OutsideRuns += w.outsideRuns
+	s.First, s.Last = min(s.First, w.first), max(s.Last, w.last)
+	g.firstCall, g.lastCall = min(g.firstCall, w.firstCall), max(g.lastCall, w.lastCall)
+}

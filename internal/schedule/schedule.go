@@ -1,0 +1,236 @@
+// Package schedule makes the runs of a service: at every whole multiple of a frequency it
+// looks at the window that ends there, once a delay has passed in which late events may come.
+// Runs that were missed are made up for, in order. What a run found and what later runs need
+// of it to look back are stored together or not at all.
+package schedule
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"fresnel/internal/detect"
+	"fresnel/internal/finding"
+	"fresnel/internal/store"
+)
+
+// Options say when runs are, and what they look for.
+type Options struct {
+	Store  store.Store
+	Detect detect.Options // its Runs are set by the schedule
+	Every  time.Duration  // from one run's end to the next, whole seconds
+	Delay  time.Duration  // from the end of a window to its run
+
+	// CatchUp bounds how far behind the newest window runs are made up for.
+	CatchUp time.Duration
+	// Remember is how long it is known that a group called a destination after it did last,
+	// longer than events are kept: what was there before is not new.
+	Remember time.Duration
+
+	Log *slog.Logger
+	Now func() time.Time
+	// Done is told of every run that was stored, and of every one that could not be made.
+	Done func(r *store.Run, err error)
+}
+
+// A Schedule makes runs, one at a time.
+type Schedule struct {
+	o  Options
+	mu sync.Mutex // held by a run
+
+	next   atomic.Int64 // end of the run that comes next, for Next
+	wakeup chan struct{}
+}
+
+// New returns a schedule that has not begun.
+func New(o Options) (*Schedule, error) {
+	if o.Every < time.Second || o.Every%time.Second != 0 {
+		return nil, fmt.Errorf("frequency: got %s, want whole seconds, at least 1s", o.Every)
+	}
+	if o.Delay < 0 {
+		return nil, fmt.Errorf("delay: got %s, want 0s or more", o.Delay)
+	}
+	if o.Detect.Workers == 0 {
+		o.Detect.Workers = runtime.GOMAXPROCS(0)
+	}
+	if o.Done == nil {
+		o.Done = func(*store.Run, error) {}
+	}
+	return &Schedule{o: o, wakeup: make(chan struct{}, 1)}, nil
+}
+
+// ErrLater is the error of a run whose end is still to come.
+var ErrLater = errors.New("its end is still to come")
+
+// Run makes runs until ctx ends. A run that fails is tried again.
+func (s *Schedule) Run(ctx context.Context) error {
+	const pause = 30 * time.Second
+	for {
+		wait, err := s.step(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			s.o.Log.Error("run failed", "err", err, "again_in", pause)
+			wait = pause
+		}
+		if wait <= 0 {
+			continue
+		}
+		t := time.NewTimer(wait)
+		select {
+		case <-t.C:
+		case <-s.wakeup:
+			t.Stop()
+		case <-ctx.Done():
+			t.Stop()
+			return nil
+		}
+	}
+}
+
+// Wake looks at once whether there is a run to make: the first events have come.
+func (s *Schedule) Wake() {
+	select {
+	case s.wakeup <- struct{}{}:
+	default:
+	}
+}
+
+// Next returns the end of the run that comes next, in seconds; 0 while none is known.
+func (s *Schedule) Next() int64 { return s.next.Load() }
+
+// step makes the run that is due, or returns how long to wait for it.
+func (s *Schedule) step(ctx context.Context) (time.Duration, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	end, err := s.due(ctx)
+	if err != nil {
+		return 0, err
+	}
+	now := s.o.Now()
+	if end == 0 { // no event yet: look again when there may be one
+		return s.o.Every, nil
+	}
+	s.next.Store(end)
+	if wait := time.Unix(end, 0).Add(s.o.Delay).Sub(now); wait > 0 {
+		return wait, nil
+	}
+	_, err = s.make(ctx, end, false)
+	return 0, err
+}
+
+// due returns the end of the next run: behind the last one, or the first whose window can
+// hold an event. It is 0 when there are no events.
+func (s *Schedule) due(ctx context.Context) (int64, error) {
+	every := int64(s.o.Every / time.Second)
+	var end int64
+	last, err := s.lastSlice(ctx)
+	if err != nil {
+		return 0, err
+	}
+	if last != nil {
+		end = last.End/every*every + every
+	} else {
+		size, err := s.o.Store.Size(ctx)
+		if err != nil || size.Events == 0 {
+			return 0, err
+		}
+		end = (size.OldestNanos/1e9 + every) / every * every
+	}
+	oldest := s.o.Now().Add(-s.o.CatchUp).Unix()
+	if first := (oldest + every - 1) / every * every; end < first {
+		s.o.Log.Warn("runs left out: they are further back than is made up for", "from", time.Unix(end, 0).UTC(), "to", time.Unix(first-every, 0).UTC())
+		end = first
+	}
+	return end, nil
+}
+
+// RunAt makes one run by hand. A run of the same end is replaced.
+func (s *Schedule) RunAt(ctx context.Context, end int64) (*store.Run, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.o.Now().Unix() < end {
+		return nil, fmt.Errorf("run at %s: %w", time.Unix(end, 0).UTC().Format(time.RFC3339), ErrLater)
+	}
+	return s.make(ctx, end, true)
+}
+
+// Reload changes what the next runs look for.
+func (s *Schedule) Reload(o detect.Options) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if o.Workers == 0 {
+		o.Workers = runtime.GOMAXPROCS(0)
+	}
+	s.o.Detect = o
+}
+
+// make makes a run and stores it. s.mu is held.
+func (s *Schedule) make(ctx context.Context, end int64, byHand bool) (*store.Run, error) {
+	r, err := s.run(ctx, end, byHand)
+	if err != nil && ctx.Err() == nil {
+		err = fmt.Errorf("run at %s: %w", time.Unix(end, 0).UTC().Format(time.RFC3339), err)
+	}
+	s.o.Done(r, err)
+	return r, err
+}
+
+func (s *Schedule) run(ctx context.Context, end int64, byHand bool) (*store.Run, error) {
+	r := &store.Run{End: end, StartedAt: s.o.Now().UTC(), ByHand: byHand}
+	o := s.o.Detect
+	o.Runs = detect.Runs{Mode: detect.At, End: end}
+	o.Takes = detect.StatisticsOnly
+	g, err := detect.New(o)
+	if err != nil {
+		return nil, err
+	}
+	var change store.SliceChange
+	if o.Rank != nil {
+		if change, err = s.look(ctx, g, r); err != nil {
+			return nil, err
+		}
+	}
+	// A bucket holds the whole last second of its window.
+	scan, err := s.o.Store.In(ctx, (end-o.Params.WindowSeconds()-1)*1e9, (end+1)*1e9, store.Newest)
+	if err != nil {
+		return nil, err
+	}
+	window := gatherer{g: g, workers: o.Workers}
+	if r.Events, err = window.all(ctx, scan, nil); err != nil {
+		return nil, err
+	}
+	g.Seal()
+	var findings []store.Finding
+	err = g.Detect(ctx, func(f *finding.Result) error {
+		if f.Found() {
+			findings = append(findings, Stored(f))
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	sum := g.Summary()
+	r.Groups, r.Rows, r.Timed, r.Hidden, r.Findings = int64(sum.Groups), int64(sum.Rows), int64(sum.Timed), int64(sum.Hidden), int64(len(findings))
+	r.Dropped = sum.Dropped + sum.CallsDropped
+	r.FinishedAt = s.o.Now().UTC()
+	return r, s.o.Store.SaveRun(ctx, r, findings, change)
+}
+
+// Stored returns a result as a store keeps it.
+func Stored(r *finding.Result) store.Finding {
+	f := store.Finding{ID: finding.ID(r), RunEnd: r.RunEnd, Score: r.Risk(), Doc: finding.AppendJSON(nil, r)}
+	for _, v := range r.Group.Values {
+		f.Group += v + "\x00"
+	}
+	if r.Row != nil && r.Row.Found {
+		f.Group += r.Row.Destination()
+	}
+	return f
+}

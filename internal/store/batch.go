@@ -1,0 +1,124 @@
+package store
+
+import (
+	"fresnel/internal/event"
+)
+
+// The fields of an event lie in four parts. Three of them are texts that many events share: a
+// batch holds each of their combinations once, and events hold its number. The fourth are numbers.
+var (
+	// CallerFields say who called.
+	CallerFields = []event.Field{
+		event.SourceIP, event.HostName, event.UserName, event.ProcessName, event.ProcessPID, event.ProcessEntityID, event.ProcessExecutable,
+		event.ProcessHashSHA256, event.ProcessParentName, event.ProcessParentHashSHA256,
+		event.SignatureExists, event.SignatureTrusted, event.SignatureValid, event.SignatureStatus, event.SignatureSubjectName,
+	}
+	// CalleeFields say who was called.
+	CalleeFields = []event.Field{
+		event.DestinationIP, event.DestinationPort, event.DestinationDomain, event.NetworkTransport, event.NetworkProtocol,
+		event.TLSServerName, event.TLSClientJA3, event.UserAgent,
+	}
+	// KindFields say what kind of event it is; the label of the batch's Add belongs to them.
+	KindFields = []event.Field{event.ConnectionState, event.EventAction, event.EventCategory}
+)
+
+// A Tuple is a list of distinct combinations of values, each as event.Event.AppendKey writes its
+// fields one after the other.
+type Tuple struct {
+	numbers map[string]uint32
+	texts   []string
+}
+
+// number returns the number of a combination, from 0 on.
+func (t *Tuple) number(key []byte) uint32 {
+	if n, ok := t.numbers[string(key)]; ok {
+		return n
+	}
+	if t.numbers == nil {
+		t.numbers = map[string]uint32{}
+	}
+	text := string(key)
+	n := uint32(len(t.texts))
+	t.numbers[text] = n
+	t.texts = append(t.texts, text)
+	return n
+}
+
+// Texts returns the combinations by number.
+func (t *Tuple) Texts() []string { return t.texts }
+
+func (t *Tuple) reset() {
+	clear(t.numbers)
+	t.texts = t.texts[:0]
+}
+
+// A Row is the numbers of one event.
+type Row struct {
+	TimeNanos, IngestedNanos, DurationNanos int64
+	SourceBytes, DestinationBytes           int64
+	ID                                      uint64 // 0 for none
+	Caller, Callee, Kind                    uint32 // numbers in the batch's tuples
+	SourcePort                              uint16
+}
+
+// A Batch holds events on their way into a store. It keeps copies, so that whoever fills it
+// can go on to the next event. The zero value is an empty batch. It is used by one goroutine
+// at a time.
+type Batch struct {
+	Callers, Callees, Kinds Tuple
+	Rows                    []Row
+	key                     []byte
+}
+
+// Add adds an event. The label is what its sender called the place it goes to; the id is a
+// hash of the sender's name for the event, 0 when it has none.
+func (b *Batch) Add(e *event.Event, label string, id uint64) {
+	r := Row{
+		TimeNanos: e.TimeNanos, IngestedNanos: e.IngestedNanos, DurationNanos: e.DurationNanos,
+		SourceBytes: e.SourceBytes, DestinationBytes: e.DestinationBytes, SourcePort: e.SourcePort, ID: id,
+	}
+	r.Caller = b.Callers.number(b.keyOf(e, CallerFields))
+	r.Callee = b.Callees.number(b.keyOf(e, CalleeFields))
+	b.key = append(b.keyOf(e, KindFields), label...)
+	r.Kind = b.Kinds.number(b.key)
+	b.Rows = append(b.Rows, r)
+}
+
+func (b *Batch) keyOf(e *event.Event, fields []event.Field) []byte {
+	b.key = b.key[:0]
+	for _, f := range fields {
+		b.key = e.AppendKey(b.key, f)
+	}
+	return b.key
+}
+
+// Len returns the number of events.
+func (b *Batch) Len() int { return len(b.Rows) }
+
+// Reset empties b and keeps its memory.
+func (b *Batch) Reset() {
+	b.Callers.reset()
+	b.Callees.reset()
+	b.Kinds.reset()
+	b.Rows = b.Rows[:0]
+}
+
+// Fill sets those fields of e that a tuple's text holds, and returns what follows them: of
+// kinds, the label. The event's texts share the memory of text.
+func Fill(e *event.Event, fields []event.Field, text string) (rest string) {
+	for _, f := range fields {
+		text = e.SetKey(text, f)
+	}
+	return text
+}
+
+// Event returns the event of a row and its label. Its texts share the memory of the batch.
+func (b *Batch) Event(row int) (e event.Event, label string) {
+	r := &b.Rows[row]
+	Fill(&e, CallerFields, b.Callers.texts[r.Caller])
+	Fill(&e, CalleeFields, b.Callees.texts[r.Callee])
+	label = Fill(&e, KindFields, b.Kinds.texts[r.Kind])
+	e.TimeNanos, e.IngestedNanos, e.DurationNanos = r.TimeNanos, r.IngestedNanos, r.DurationNanos
+	e.SourceBytes, e.DestinationBytes, e.SourcePort = r.SourceBytes, r.DestinationBytes, r.SourcePort
+	return e, label
+}

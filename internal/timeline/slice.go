@@ -1,0 +1,181 @@
+package timeline
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+)
+
+// A table can be written down and merged into another one later: what was gathered over a
+// stretch of time is then a slice. Merging the slices of a time one after the other gives what
+// gathering that time in one table gives, but for rows that were thinned, or had more agents
+// than are told apart, within a slice.
+
+// A Stored is one row of a slice. It shares the memory of the slice.
+type Stored struct {
+	Text        []byte
+	Calls       int64 // all of them
+	Failed      int64 // of these, not answered
+	first, last int64 // ticks
+	agents      []byte
+	calls       []byte
+}
+
+// AppendSlice appends to dst the table's rows that were called since a time, with those of
+// their calls that are after another. A row without any of these is written too: that it was
+// there is worth knowing.
+func (t *Table) AppendSlice(dst []byte, afterNanos, sinceNanos int64) []byte {
+	var calls []call
+	for i := range t.rows {
+		r := &t.rows[i]
+		if r.last*TickNanos < sinceNanos {
+			continue
+		}
+		text := t.texts[r.text]
+		dst = binary.AppendUvarint(dst, uint64(len(text)))
+		dst = append(dst, text...)
+		dst = binary.AppendUvarint(dst, uint64(r.total))
+		dst = binary.AppendUvarint(dst, uint64(r.failed))
+		dst = binary.AppendVarint(dst, r.first)
+		dst = binary.AppendUvarint(dst, uint64(r.last-r.first))
+		var agents []uint32
+		if r.agents != 0 {
+			agents = t.agents[r.agents][:]
+			for len(agents) > 0 && agents[len(agents)-1] == 0 {
+				agents = agents[:len(agents)-1]
+			}
+		}
+		dst = append(dst, byte(len(agents)))
+		for _, a := range agents {
+			dst = binary.LittleEndian.AppendUint32(dst, a)
+		}
+		calls = t.load(calls[:0], r)
+		kept := calls[:0]
+		for _, c := range calls {
+			if (r.base+int64(c.tick))*TickNanos > afterNanos {
+				kept = append(kept, c)
+			}
+		}
+		dst = binary.AppendUvarint(dst, uint64(len(kept)))
+		at := len(dst)
+		dst = append(dst, 0, 0, 0, 0) // bytes of the calls, so that a reader can pass over them
+		before := r.first
+		for _, c := range kept {
+			tick := r.base + int64(c.tick)
+			dst = binary.AppendVarint(dst, tick-before)
+			dst = binary.LittleEndian.AppendUint32(dst, c.word)
+			before = tick
+		}
+		binary.LittleEndian.PutUint32(dst[at:], uint32(len(dst)-at-4))
+	}
+	return dst
+}
+
+// errSlice is the error of a slice that AppendSlice did not write.
+var errSlice = errors.New("not a slice of timelines")
+
+// EachStored shows the rows of a slice in their order. The Stored is overwritten when the next
+// one is shown.
+func EachStored(slice []byte, show func(s *Stored) error) error {
+	var s Stored
+	d := decoder{rest: slice}
+	for len(d.rest) > 0 {
+		at := len(slice) - len(d.rest)
+		s.Text = d.bytes(d.uvarint())
+		s.Calls, s.Failed = int64(d.uvarint()), int64(d.uvarint())
+		s.first = d.varint()
+		s.last = s.first + int64(d.uvarint())
+		agents := d.bytes(1)
+		if d.bad || agents[0] > maxAgents {
+			return fmt.Errorf("%w: at byte %d", errSlice, at)
+		}
+		s.agents = d.bytes(4 * uint64(agents[0]))
+		d.uvarint()
+		if size := d.bytes(4); !d.bad {
+			s.calls = d.bytes(uint64(binary.LittleEndian.Uint32(size)))
+		}
+		if d.bad || s.Calls < 0 || s.Failed < 0 || s.last < s.first {
+			return fmt.Errorf("%w: at byte %d", errSlice, at)
+		}
+		if err := show(&s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Merge adds a row of a slice, whose hashes are those of Observation.
+func (t *Table) Merge(group, row uint64, s *Stored) error {
+	full := t.maxBytes > 0 && t.Bytes() >= t.maxBytes
+	id := t.find(row)
+	if id == 0 {
+		if full {
+			t.dropped += s.Calls
+			return nil
+		}
+		id = t.insert(&record{group: group, row: row, tick: s.first}, s.Text)
+	}
+	r := &t.rows[id-1]
+	r.total += s.Calls
+	r.failed += s.Failed
+	r.first, r.last = min(r.first, s.first), max(r.last, s.last)
+	d := decoder{rest: s.calls}
+	for tick := s.first; len(d.rest) > 0; {
+		tick += d.varint()
+		word := d.bytes(4)
+		if d.bad {
+			return fmt.Errorf("%w: calls", errSlice)
+		}
+		c := call{word: binary.LittleEndian.Uint32(word)}
+		if n := c.word >> agentAt & maxAgents; n != 0 {
+			if 4*n > uint32(len(s.agents)) {
+				return fmt.Errorf("%w: agents", errSlice)
+			}
+			c.word &^= maxAgents << agentAt
+			c.word |= t.agent(r, binary.LittleEndian.Uint32(s.agents[4*(n-1):])) << agentAt
+		}
+		var ok bool
+		if c.tick, ok = r.offset(tick); !ok {
+			t.dropped++
+			continue
+		}
+		t.put(r, c, full)
+	}
+	return nil
+}
+
+// A decoder takes numbers from the front of bytes; bad is set once there are too few.
+type decoder struct {
+	rest []byte
+	bad  bool
+}
+
+func (d *decoder) uvarint() uint64 {
+	n, size := binary.Uvarint(d.rest)
+	if size <= 0 {
+		d.bad, d.rest = true, nil
+		return 0
+	}
+	d.rest = d.rest[size:]
+	return n
+}
+
+func (d *decoder) varint() int64 {
+	n, size := binary.Varint(d.rest)
+	if size <= 0 {
+		d.bad, d.rest = true, nil
+		return 0
+	}
+	d.rest = d.rest[size:]
+	return n
+}
+
+func (d *decoder) bytes(n uint64) []byte {
+	if n > uint64(len(d.rest)) {
+		d.bad, d.rest = true, nil
+		return nil
+	}
+	b := d.rest[:n:n]
+	d.rest = d.rest[n:]
+	return b
+}
