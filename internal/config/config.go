@@ -10,6 +10,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -32,6 +33,9 @@ type Config struct {
 	Schedule Schedule      `yaml:"schedule" doc:"when runs are"`
 	Inputs   Inputs        `yaml:"inputs" doc:"how files are read"`
 	Limits   Limits        `yaml:"limits" doc:"bounds of memory and of what is shown"`
+	Serve    Serve         `yaml:"serve" doc:"how the service is reached"`
+	Ingest   Ingest        `yaml:"ingest" doc:"how shippers send events to the service"`
+	Store    Store         `yaml:"store" doc:"what the service keeps, and where"`
 }
 
 // The detectors.
@@ -48,13 +52,23 @@ type Timing struct {
 
 // Schedule says when runs are.
 type Schedule struct {
-	Every time.Duration `yaml:"every" doc:"time from the end of one run's window to that of the next"`
+	Every   time.Duration `yaml:"every" doc:"time from the end of one run's window to that of the next"`
+	Delay   time.Duration `yaml:"delay" doc:"time that the service waits after the end of a window for events that come late"`
+	CatchUp time.Duration `yaml:"catch_up" doc:"how far back the service makes up for runs that it missed"`
 }
 
 // Inputs says how files are read.
 type Inputs struct {
 	Strict    bool                        `yaml:"strict" doc:"true ends at the first bad record instead of counting it"`
+	Tail      map[string]Tail             `yaml:"tail" doc:"files and folders that the service follows as they grow, by name"`
 	Delimited map[string]source.ColumnMap `yaml:"delimited" type:"column maps by name" doc:"how texts are cut into columns and what these mean; docs/inputs/delimited.md describes the keys of a map"`
+}
+
+// A Tail is files that are followed.
+type Tail struct {
+	Paths []string `yaml:"paths" doc:"files, folders (with all below them) and patterns"`
+	Input string   `yaml:"input" doc:"what the files are, as for --input; empty finds out"`
+	Label string   `yaml:"label" doc:"kept with each event, as the index is of those that shippers send"`
 }
 
 // Limits are bounds of memory and of what is shown.
@@ -71,8 +85,11 @@ func Default() Config {
 		Detector: DetectorFresnel,
 		Rank:     rank.DefaultConfig(),
 		Timing:   Timing{Lookback: 7 * 24 * time.Hour, MaxFalseDiscoveryRate: 0.05},
-		Schedule: Schedule{Every: time.Hour},
+		Schedule: Schedule{Every: time.Hour, Delay: 120 * time.Second, CatchUp: 7 * 24 * time.Hour},
 		Limits:   Limits{MemoryMB: 8192, MaxErrorsShown: 5},
+		Serve:    defaultServe(),
+		Ingest:   defaultIngest(),
+		Store:    defaultStore(),
 	}
 }
 
@@ -108,6 +125,17 @@ func (c Config) Validate() error {
 	if e := c.Schedule.Every; e < time.Second || e%time.Second != 0 || e > maxEvery {
 		errs = append(errs, fmt.Errorf("schedule.every: got %s, want whole seconds, 1s to %s", duration(e), duration(maxEvery)))
 	}
+	errs = append(errs, under("schedule", errors.Join(
+		checkDuration("delay", c.Schedule.Delay, 0, 24*time.Hour),
+		checkDuration("catch_up", c.Schedule.CatchUp, 0, maxLookback)))...)
+	for _, name := range slices.Sorted(maps.Keys(c.Inputs.Tail)) {
+		if len(c.Inputs.Tail[name].Paths) == 0 {
+			errs = append(errs, fmt.Errorf("inputs.tail.%s.paths: got none, want files, folders or patterns", name))
+		}
+	}
+	errs = append(errs, under("serve", c.Serve.validate())...)
+	errs = append(errs, under("ingest", c.Ingest.validate())...)
+	errs = append(errs, under("store", c.Store.validate())...)
 	if n := c.Limits.MemoryMB; n < 64 || n > 1<<20 {
 		errs = append(errs, fmt.Errorf("limits.memory_mb: got %d, want 64 to %d", n, 1<<20))
 	}
