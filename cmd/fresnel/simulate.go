@@ -18,7 +18,7 @@ import (
 )
 
 func (a *app) simulateCommand() *cobra.Command {
-	var scenario, format, out string
+	var scenario, format, out, start string
 	var seed uint64
 	var compress, quiet bool
 	cmd := &cobra.Command{
@@ -51,6 +51,9 @@ With --out - the events go to standard output, without labels.`,
 			if format == "zeek" {
 				sc.Sensor.View, sc.Sensor.States = simulate.ViewNetwork, true
 			}
+			if sc.Start, err = timeFlag("--start", start, sc.Start); err != nil {
+				return err
+			}
 			s := &simulation{scenario: sc, seed: seed, zeek: format == "zeek", compress: compress}
 			if out == "-" {
 				return s.stream(cmd.Context(), a.stdout)
@@ -69,6 +72,7 @@ With --out - the events go to standard output, without labels.`,
 	f.Uint64Var(&seed, "seed", 1, "the `number` that everything is drawn from")
 	f.StringVar(&format, "format", "", "`form` of the events: ecs or zeek (default ecs, zeek for a scenario of addresses only)")
 	f.StringVarP(&out, "out", "o", "", "the `folder` to write to, or - for standard output")
+	f.StringVar(&start, "start", "", "`time` of the first event, such as 2026-01-01T00:00:00Z (default: what the scenario says)")
 	f.BoolVar(&compress, "gzip", false, "compress the events")
 	f.BoolVar(&quiet, "quiet", false, "say nothing about what was written")
 	_ = cmd.MarkFlagRequired("scenario")

@@ -62,7 +62,7 @@ const maxLabels = 4096
 
 // New returns Documents.
 func New(o Options) (*Documents, error) {
-	o.Source.Fields = event.AllFields
+	o.Source.Fields, o.Source.Growing = event.AllFields, true
 	d := &Documents{o: o, waiting: semaphore.NewWeighted(o.MaxWaiting), labels: map[string]*label{}}
 	d.scratch.New = func() any { return new(scratch) }
 	for _, f := range o.Formats {

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -40,11 +41,10 @@ type Options struct {
 
 // A Schedule makes runs, one at a time.
 type Schedule struct {
-	o  Options
-	mu sync.Mutex // held by a run
-
-	next   atomic.Int64 // end of the run that comes next, for Next
-	wakeup chan struct{}
+	o      Options
+	detect atomic.Pointer[detect.Options] // of the next run
+	mu     sync.Mutex                     // held by a run
+	next   atomic.Int64                   // end of the run that comes next, for Next
 }
 
 // New returns a schedule that has not begun.
@@ -55,29 +55,33 @@ func New(o Options) (*Schedule, error) {
 	if o.Delay < 0 {
 		return nil, fmt.Errorf("delay: got %s, want 0s or more", o.Delay)
 	}
-	if o.Detect.Workers == 0 {
-		o.Detect.Workers = runtime.GOMAXPROCS(0)
-	}
 	if o.Done == nil {
 		o.Done = func(*store.Run, error) {}
 	}
-	return &Schedule{o: o, wakeup: make(chan struct{}, 1)}, nil
+	s := &Schedule{o: o}
+	s.Reload(o.Detect)
+	return s, nil
 }
+
+// How long to wait before looking again: while there is no event, and after a run that failed.
+const (
+	idlePause   = 5 * time.Second
+	failedPause = 30 * time.Second
+)
 
 // ErrLater is the error of a run whose end is still to come.
 var ErrLater = errors.New("its end is still to come")
 
 // Run makes runs until ctx ends. A run that fails is tried again.
 func (s *Schedule) Run(ctx context.Context) error {
-	const pause = 30 * time.Second
 	for {
 		wait, err := s.step(ctx)
 		if ctx.Err() != nil {
 			return nil
 		}
 		if err != nil {
-			s.o.Log.Error("run failed", "err", err, "again_in", pause)
-			wait = pause
+			s.o.Log.Error("run failed", "err", err, "again_in", failedPause)
+			wait = failedPause
 		}
 		if wait <= 0 {
 			continue
@@ -85,20 +89,10 @@ func (s *Schedule) Run(ctx context.Context) error {
 		t := time.NewTimer(wait)
 		select {
 		case <-t.C:
-		case <-s.wakeup:
-			t.Stop()
 		case <-ctx.Done():
 			t.Stop()
 			return nil
 		}
-	}
-}
-
-// Wake looks at once whether there is a run to make: the first events have come.
-func (s *Schedule) Wake() {
-	select {
-	case s.wakeup <- struct{}{}:
-	default:
 	}
 }
 
@@ -114,8 +108,8 @@ func (s *Schedule) step(ctx context.Context) (time.Duration, error) {
 		return 0, err
 	}
 	now := s.o.Now()
-	if end == 0 { // no event yet: look again when there may be one
-		return s.o.Every, nil
+	if end == 0 { // no event yet
+		return idlePause, nil
 	}
 	s.next.Store(end)
 	if wait := time.Unix(end, 0).Add(s.o.Delay).Sub(now); wait > 0 {
@@ -129,14 +123,12 @@ func (s *Schedule) step(ctx context.Context) (time.Duration, error) {
 // hold an event. It is 0 when there are no events.
 func (s *Schedule) due(ctx context.Context) (int64, error) {
 	every := int64(s.o.Every / time.Second)
-	var end int64
-	last, err := s.lastSlice(ctx)
+	last, err := s.last(ctx)
 	if err != nil {
 		return 0, err
 	}
-	if last != nil {
-		end = last.End/every*every + every
-	} else {
+	end := last/every*every + every
+	if last == 0 {
 		size, err := s.o.Store.Size(ctx)
 		if err != nil || size.Events == 0 {
 			return 0, err
@@ -151,6 +143,21 @@ func (s *Schedule) due(ctx context.Context) (int64, error) {
 	return end, nil
 }
 
+// last returns the end of the last run of the schedule; 0 when there was none.
+func (s *Schedule) last(ctx context.Context) (int64, error) {
+	const few = 256 // runs by hand that may be newer
+	runs, err := s.o.Store.RunsIn(ctx, 0, math.MaxInt64, few)
+	if err != nil {
+		return 0, err
+	}
+	for _, r := range runs {
+		if !r.ByHand {
+			return r.End, nil
+		}
+	}
+	return 0, nil
+}
+
 // RunAt makes one run by hand. A run of the same end is replaced.
 func (s *Schedule) RunAt(ctx context.Context, end int64) (*store.Run, error) {
 	s.mu.Lock()
@@ -163,12 +170,51 @@ func (s *Schedule) RunAt(ctx context.Context, end int64) (*store.Run, error) {
 
 // Reload changes what the next runs look for.
 func (s *Schedule) Reload(o detect.Options) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if o.Workers == 0 {
 		o.Workers = runtime.GOMAXPROCS(0)
 	}
-	s.o.Detect = o
+	s.detect.Store(&o)
+}
+
+// Trace looks once more at one group in the window of a run, for pictures: the result has the
+// reference statistics and a Trace. It is store.ErrNotFound when no event of the group in the
+// window passes the filter, or none is kept any more.
+func (s *Schedule) Trace(ctx context.Context, group finding.Group, end int64) (*finding.Result, error) {
+	o := *s.detect.Load()
+	o.Rank, o.Only, o.All, o.Pictures = nil, &group, true, detect.Callbacks
+	o.Runs = detect.Runs{Mode: detect.At, End: end}
+	g, err := detect.New(o)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := s.window(ctx, g, &o); err != nil {
+		return nil, err
+	}
+	var result *finding.Result
+	err = g.Detect(ctx, func(r *finding.Result) error {
+		result = r
+		return nil
+	})
+	if err == nil && result == nil {
+		err = fmt.Errorf("events of the group: %w", store.ErrNotFound)
+	}
+	return result, err
+}
+
+// window gathers the events that the statistics of a run look at.
+func (s *Schedule) window(ctx context.Context, g *detect.Gathering, o *detect.Options) (events int64, err error) {
+	end := o.Runs.End
+	// A bucket holds the whole last second of its window.
+	scan, err := s.o.Store.In(ctx, (end-o.Params.WindowSeconds()-1)*1e9, (end+1)*1e9, store.Newest)
+	if err != nil {
+		return 0, err
+	}
+	window := gatherer{g: g, workers: o.Workers}
+	if events, err = window.all(ctx, scan, nil); err != nil {
+		return 0, err
+	}
+	g.Seal()
+	return events, nil
 }
 
 // make makes a run and stores it. s.mu is held.
@@ -183,7 +229,7 @@ func (s *Schedule) make(ctx context.Context, end int64, byHand bool) (*store.Run
 
 func (s *Schedule) run(ctx context.Context, end int64, byHand bool) (*store.Run, error) {
 	r := &store.Run{End: end, StartedAt: s.o.Now().UTC(), ByHand: byHand}
-	o := s.o.Detect
+	o := *s.detect.Load()
 	o.Runs = detect.Runs{Mode: detect.At, End: end}
 	o.Takes = detect.StatisticsOnly
 	g, err := detect.New(o)
@@ -192,20 +238,13 @@ func (s *Schedule) run(ctx context.Context, end int64, byHand bool) (*store.Run,
 	}
 	var change store.SliceChange
 	if o.Rank != nil {
-		if change, err = s.look(ctx, g, r); err != nil {
+		if change, err = s.look(ctx, g, &o, r); err != nil {
 			return nil, err
 		}
 	}
-	// A bucket holds the whole last second of its window.
-	scan, err := s.o.Store.In(ctx, (end-o.Params.WindowSeconds()-1)*1e9, (end+1)*1e9, store.Newest)
-	if err != nil {
+	if r.Events, err = s.window(ctx, g, &o); err != nil {
 		return nil, err
 	}
-	window := gatherer{g: g, workers: o.Workers}
-	if r.Events, err = window.all(ctx, scan, nil); err != nil {
-		return nil, err
-	}
-	g.Seal()
 	var findings []store.Finding
 	err = g.Detect(ctx, func(f *finding.Result) error {
 		if f.Found() {

@@ -25,17 +25,8 @@ const (
 // day is how many slices of runs become one.
 func (s *Schedule) day() int { return max(2, int(24*time.Hour/s.o.Every)) }
 
-// lastSlice returns the newest slice; nil when there is none.
-func (s *Schedule) lastSlice(ctx context.Context) (*store.Slice, error) {
-	list, err := s.o.Store.Slices(ctx)
-	if err != nil || len(list) == 0 {
-		return nil, err
-	}
-	return &list[len(list)-1], nil
-}
-
 // look gives g the calls that the run looks back on, and returns how the slices change.
-func (s *Schedule) look(ctx context.Context, g *detect.Gathering, r *store.Run) (store.SliceChange, error) {
+func (s *Schedule) look(ctx context.Context, g *detect.Gathering, o *detect.Options, r *store.Run) (store.SliceChange, error) {
 	var change store.SliceChange
 	list, err := s.o.Store.Slices(ctx)
 	if err != nil {
@@ -47,7 +38,7 @@ func (s *Schedule) look(ctx context.Context, g *detect.Gathering, r *store.Run) 
 	}
 	var added []store.Slice
 	if r.End > after.End {
-		slice, late, err := s.slice(ctx, after, r.End)
+		slice, late, err := s.slice(ctx, o, after, r.End)
 		if err != nil {
 			return change, err
 		}
@@ -70,15 +61,15 @@ func (s *Schedule) look(ctx context.Context, g *detect.Gathering, r *store.Run) 
 		}
 	}
 	if !r.ByHand {
-		err = s.compact(ctx, list, r.End, &change)
+		err = s.compact(ctx, o, list, r.End, &change)
 	}
 	return change, err
 }
 
 // slice makes the slice of a run: the events up to its end that are in no slice before. late
 // is the number of those that are older than the end of the run before.
-func (s *Schedule) slice(ctx context.Context, before store.Slice, end int64) (slice store.Slice, late int64, err error) {
-	g, err := s.calls()
+func (s *Schedule) slice(ctx context.Context, o *detect.Options, before store.Slice, end int64) (slice store.Slice, late int64, err error) {
+	g, err := s.calls(o)
 	if err != nil {
 		return slice, 0, err
 	}
@@ -88,7 +79,7 @@ func (s *Schedule) slice(ctx context.Context, before store.Slice, end int64) (sl
 	}
 	// Those that came late, then those of the time since then, whenever they came.
 	border := before.End * 1e9
-	take := gatherer{g: g, workers: s.o.Detect.Workers}
+	take := gatherer{g: g, workers: o.Workers}
 	if before.Through > 0 {
 		since, err := s.o.Store.Since(ctx, before.Through, through)
 		if err != nil {
@@ -114,18 +105,18 @@ func (s *Schedule) slice(ctx context.Context, before store.Slice, end int64) (sl
 }
 
 // calls returns a gathering of calls alone.
-func (s *Schedule) calls() (*detect.Gathering, error) {
-	o := s.o.Detect
-	o.Takes = detect.CallsOnly
-	o.Runs = detect.Runs{Mode: detect.Schedule, Every: int64(s.o.Every / time.Second)}
-	return detect.New(o)
+func (s *Schedule) calls(o *detect.Options) (*detect.Gathering, error) {
+	c := *o
+	c.Takes = detect.CallsOnly
+	c.Runs = detect.Runs{Mode: detect.Schedule, Every: int64(s.o.Every / time.Second)}
+	return detect.New(c)
 }
 
 // compact puts slices together. There are at most two days of slices of runs, as many slices
 // of days as a look is days long, and one of the past.
-func (s *Schedule) compact(ctx context.Context, list []store.Slice, end int64, change *store.SliceChange) error {
+func (s *Schedule) compact(ctx context.Context, o *detect.Options, list []store.Slice, end int64, change *store.SliceChange) error {
 	var runs, old []store.Slice
-	horizon := end - s.o.Detect.Rank.Lookback
+	horizon := end - o.Rank.Lookback
 	for _, slice := range list {
 		switch {
 		case slice.Level == ofRun:
@@ -135,21 +126,21 @@ func (s *Schedule) compact(ctx context.Context, list []store.Slice, end int64, c
 		}
 	}
 	if day := s.day(); len(runs) >= 2*day {
-		if err := s.join(ctx, runs[:day], ofDay, math.MinInt64, 0, change); err != nil {
+		if err := s.join(ctx, o, runs[:day], ofDay, math.MinInt64, 0, change); err != nil {
 			return err
 		}
 	}
 	if len(old) > 1 {
 		forget := time.Unix(end, 0).Add(-s.o.Remember).UnixNano()
-		return s.join(ctx, old, ofPast, horizon*1e9, forget, change)
+		return s.join(ctx, o, old, ofPast, horizon*1e9, forget, change)
 	}
 	return nil
 }
 
 // join makes one slice of several that follow each other, with the calls after a time, and
 // the rows that were called after another.
-func (s *Schedule) join(ctx context.Context, list []store.Slice, level int, afterNanos, sinceNanos int64, change *store.SliceChange) error {
-	g, err := s.calls()
+func (s *Schedule) join(ctx context.Context, o *detect.Options, list []store.Slice, level int, afterNanos, sinceNanos int64, change *store.SliceChange) error {
+	g, err := s.calls(o)
 	if err != nil {
 		return err
 	}

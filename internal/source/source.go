@@ -51,6 +51,11 @@ type Options struct {
 	// --input delimited:NAME. Where it is "", a file is read by the ready map that knows its
 	// shape.
 	Map string
+
+	// Growing is true where files are followed as they grow, for days. What is remembered of
+	// some records for the sake of others is then less than in a run that ends, and the oldest
+	// of it makes room for the new.
+	Growing bool
 }
 
 // A File names one input to a Source.
@@ -62,6 +67,10 @@ type File struct {
 
 // A Source is one format in one run. Plan is called once, before any Open; Open may be called
 // from several goroutines at a time.
+//
+// Where files are followed as they grow, Plan is called again, while no other call runs, when
+// new files have come to lie in a folder: with the files of that folder. It goes by these and
+// by all that it was told before.
 type Source interface {
 	// Plan is told all files of the format. It returns for each the phase in which it is
 	// read: all files of a phase are read to their ends before one of the next is opened.

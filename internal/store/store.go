@@ -111,7 +111,7 @@ type Runs interface {
 	// Finding returns one by its id, that of the latest run when several runs have it.
 	Finding(ctx context.Context, id string) (*Finding, error)
 
-	// Slices returns the slices that are there, in the order of After, without their Parts.
+	// Slices returns the slices that are there, in the order of End, without their Parts.
 	Slices(ctx context.Context) ([]Slice, error)
 	// SliceData returns one part of the data of a slice.
 	SliceData(ctx context.Context, id int64, part int) ([]byte, error)

@@ -15,6 +15,10 @@ const (
 	maxFlows   = 1 << 20
 	maxAnswers = 1 << 20 // by client, and as many again by any client
 
+	// Of a file that grows, one among others.
+	growingFlows   = 64 << 10
+	growingAnswers = 64 << 10
+
 	maxNameBytes = 255 // of a domain or a JA3: a longer one is no name
 	maxTextBytes = 512 // of a user agent: a longer one is left out
 )

@@ -20,7 +20,7 @@ var Format = source.Format{
 	Summary:  "Suricata eve.json: flow and netflow records, with the names of tls, quic, http and dns records",
 	Detect:   detect,
 	Document: "{}",
-	New:      func(source.Options) (source.Source, error) { return files{}, nil },
+	New:      func(o source.Options) (source.Source, error) { return files{growing: o.Growing}, nil },
 }
 
 // The slots: what is looked at in a record.
@@ -105,13 +105,13 @@ func detect(h source.Head) bool {
 }
 
 // files are the files of one run. Each file has its own names, in its decoder.
-type files struct{}
+type files struct{ growing bool }
 
 // Plan reads all files in one phase.
 func (files) Plan(all []source.File) []int { return make([]int, len(all)) }
 
 // Open returns the one Input that serves all files.
-func (files) Open(source.File) (source.Input, error) { return files{}, nil }
+func (f files) Open(source.File) (source.Input, error) { return f, nil }
 
 // Reshape returns text with one record a line.
 func (files) Reshape(f source.File, text io.Reader) io.Reader {
@@ -125,7 +125,13 @@ func (files) Split(text []byte) (int, any) { return len(text), nil }
 func (files) Ordered() bool { return true }
 
 // NewDecoder returns a decoder that knows no names yet.
-func (files) NewDecoder() source.Decoder { return newDecoder() }
+func (f files) NewDecoder() source.Decoder {
+	d := newDecoder()
+	if f.growing {
+		d.names = newNames(growingFlows, growingAnswers)
+	}
+	return d
+}
 
 // decoder decodes the blocks of one file.
 type decoder struct {

@@ -18,6 +18,10 @@ const (
 	maxUIDs    = 2 << 20
 	maxAnswers = 1 << 20 // by client, and as many again by any client
 
+	// Of files that grow. Up to twice as many are kept.
+	growingUIDs    = 256 << 10
+	growingAnswers = 128 << 10
+
 	maxNameBytes = 255 // of a domain or a JA3: a longer one is no name
 	maxTextBytes = 512 // of a user agent: a longer one is left out
 )
@@ -43,6 +47,14 @@ func newNames(uids, answers int) *names {
 		byClient:  newTable(answers, answerKey.hash, answer.merge),
 		anyClient: newTable(answers, answerKey.hash, answer.merge),
 	}
+}
+
+// newAgingNames returns names of which the oldest make room for new ones. What they hold
+// depends on the order in which they were added.
+func newAgingNames(uids, answers int) *names {
+	n := newNames(uids, answers)
+	n.uids.aging, n.byClient.aging, n.anyClient.aging = true, true, true
+	return n
 }
 
 // name fills in what is known of the connection e with the given uid: the domain is the
@@ -212,10 +224,13 @@ func (a answer) merge(o answer) answer {
 // those with the smallest hashes stay: which ones does not depend on the order either,
 // because a limit is lowered only when the keys below it are too many, and then also are
 // so in the end.
+//
+// An aging table keeps between the newest half and all of twice its bound of keys.
 type table[K comparable, V any] struct {
 	hash   func(K) uint64
 	merge  func(V, V) V
 	bound  int // of the keys of one shard
+	aging  bool
 	shards [tableShards]shard[K, V]
 }
 
@@ -226,6 +241,7 @@ type shard[K comparable, V any] struct {
 	mu      sync.Mutex
 	limit   uint64 // keys with this hash or a larger one are lost
 	entries map[K]entry[V]
+	older   map[K]entry[V] // those before them, when the table is aging
 }
 
 type entry[V any] struct {
@@ -253,10 +269,19 @@ func (t *table[K, V]) put(key K, value V) (lost int) {
 		return 1
 	}
 	e, ok := s.entries[key]
+	if !ok {
+		e, ok = s.older[key]
+	}
 	if ok {
 		value = t.merge(e.value, value)
 	}
 	s.entries[key] = entry[V]{value, e.puts + 1}
+	if t.aging {
+		if len(s.entries) >= t.bound {
+			s.older, s.entries = s.entries, map[K]entry[V]{}
+		}
+		return 0
+	}
 	for len(s.entries) > t.bound {
 		s.limit /= 2
 		for k, e := range s.entries {
@@ -271,6 +296,10 @@ func (t *table[K, V]) put(key K, value V) (lost int) {
 
 // get returns the value of key. It takes no lock: it must not run while put does.
 func (t *table[K, V]) get(key K) (value V, ok bool) {
-	e, ok := t.shards[t.hash(key)%tableShards].entries[key]
+	s := &t.shards[t.hash(key)%tableShards]
+	e, ok := s.entries[key]
+	if !ok {
+		e, ok = s.older[key]
+	}
 	return e.value, ok
 }

@@ -39,6 +39,7 @@ const (
 // A run is what the Zeek logs of one run share.
 type run struct {
 	fields  event.FieldSet
+	growing bool
 	folders map[string]*folder
 	names   *names
 }
@@ -53,7 +54,7 @@ type folder struct {
 var _ source.Source = (*run)(nil)
 
 func newRun(o source.Options) (source.Source, error) {
-	return &run{fields: o.Fields, folders: map[string]*folder{}}, nil
+	return &run{fields: o.Fields, growing: o.Growing, folders: map[string]*folder{}}, nil
 }
 
 func (r *run) Plan(files []source.File) []int {
@@ -79,7 +80,9 @@ func (r *run) phase(f source.File) int {
 	case !ok:
 		return unread
 	case r.naming(l.kind, dir):
-		if r.names == nil {
+		if r.names == nil && r.growing {
+			r.names = newAgingNames(growingUIDs, growingAnswers)
+		} else if r.names == nil {
 			r.names = newNames(maxUIDs, maxAnswers)
 		}
 		if l.kind == dnsLog {

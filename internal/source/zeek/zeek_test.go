@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -387,6 +388,72 @@ func TestNamesAreBoundedAndDoNotDependOnTheOrder(t *testing.T) {
 				t.Fatalf("%s: got %v, want %v", name, got[k], v)
 			}
 		}
+	}
+}
+
+func TestAgingNamesForgetTheOldest(t *testing.T) {
+	const bound = 640
+	n := newAgingNames(bound, bound)
+	uid := func(i int) uidKey {
+		key, _ := uidKeyOf(1, fmt.Append(nil, "C", i))
+		return key
+	}
+	for i := range 10 * bound {
+		n.addUID(uid(0), sslLog, &event.Event{TimeNanos: int64(i), TLSServerName: fmt.Sprint(i)})
+		if lost := n.addUID(uid(i), httpLog, &event.Event{TimeNanos: int64(i), DestinationDomain: fmt.Sprint(i)}); lost != 0 {
+			t.Fatalf("got %d lost, want none: to forget is no loss", lost)
+		}
+	}
+	kept := 0
+	for i := range n.uids.shards {
+		kept += len(n.uids.shards[i].entries) + len(n.uids.shards[i].older)
+	}
+	if kept > 2*bound {
+		t.Errorf("got %d names, want at most %d", kept, 2*bound)
+	}
+	for i := 10*bound - bound/4; i < 10*bound; i++ {
+		if v, ok := n.uids.get(uid(i)); !ok || v.http.a.Value() != fmt.Sprint(i) {
+			t.Fatalf("got %v for one of the newest, want its name", v)
+		}
+	}
+	if _, ok := n.uids.get(uid(1)); ok {
+		t.Error("got the oldest kept, want it forgotten")
+	}
+	if v, _ := n.uids.get(uid(0)); v.tls.a.Value() != "0" {
+		t.Errorf("got %q for what was added again and again, want its first name", v.tls.a.Value())
+	}
+}
+
+// TestPlanIsAskedAgain has the logs of a folder appear one by one, as Zeek begins them.
+func TestPlanIsAskedAgain(t *testing.T) {
+	s, err := newRun(source.Options{Fields: event.AllFields, Growing: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := func(name, text string) source.File {
+		return source.File{Path: "/logs/" + name, Dir: "/logs", Head: source.Head{Name: name, Text: []byte(text)}}
+	}
+	dns := file("dns.log", "#fields\tts\tuid\tid.orig_h\tid.resp_h\tquery\tanswers\n")
+	conn := file("conn.log", "#fields\tts\tuid\tid.orig_h\tid.resp_h\tproto\tconn_state\n")
+	ssl := file("ssl.log", "#fields\tts\tuid\tid.orig_h\tid.resp_h\tserver_name\n")
+	for i, tt := range []struct {
+		files []source.File
+		want  []int
+	}{
+		{[]source.File{dns}, []int{unread}},
+		{[]source.File{conn, dns}, []int{eventsPhase, namesPhase}},
+		{[]source.File{ssl}, []int{namesPhase}},
+	} {
+		if got := s.Plan(tt.files); !slices.Equal(got, tt.want) {
+			t.Errorf("call %d: got the phases %v, want %v", i, got, tt.want)
+		}
+	}
+	in, err := s.Open(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if in := in.(*input); !in.byUID || !in.byAnswer {
+		t.Error("got no names for connections, want those of all logs that came")
 	}
 }
 

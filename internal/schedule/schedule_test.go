@@ -1,0 +1,422 @@
+package schedule
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	gocmp "github.com/google/go-cmp/cmp"
+
+	"fresnel/internal/beacon"
+	"fresnel/internal/detect"
+	"fresnel/internal/event"
+	"fresnel/internal/files"
+	"fresnel/internal/filter"
+	"fresnel/internal/finding"
+	"fresnel/internal/rank"
+	"fresnel/internal/scan"
+	"fresnel/internal/simulate"
+	"fresnel/internal/source/all"
+	"fresnel/internal/store"
+	"fresnel/internal/store/memory"
+)
+
+// settings are the default ones.
+func settings(t testing.TB) detect.Options {
+	t.Helper()
+	reference, err := filter.Compile(filter.Default())
+	if err != nil {
+		t.Fatal(err)
+	}
+	remote, err := filter.Compile(filter.Default().Remote())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return detect.Options{
+		Filter: reference, Params: beacon.DefaultParams(), Workers: 2,
+		Rank: &detect.Rank{Filter: remote, Lookback: 7 * 86400, MaxFalse: 0.05, PerDay: 2, Model: rank.Default()},
+	}
+}
+
+// A world is a simulated day and a file of it.
+type world struct {
+	path   string
+	events []event.Event
+}
+
+func simulated(t testing.TB, length time.Duration) *world {
+	t.Helper()
+	sc, err := simulate.Load("../../scenarios/small.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sc.Length = length
+	w := &world{path: filepath.Join(t.TempDir(), "events.ndjson")}
+	var text []byte
+	if _, err := sc.Run(5, func(e *event.Event) error {
+		text = simulate.AppendECS(text, e)
+		w.events = append(w.events, *e)
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(w.path, text, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// scanned returns the documents of one run over the file.
+func (w *world) scanned(t testing.TB, end int64) (docs []string) {
+	t.Helper()
+	list, problems := files.Expand([]string{w.path})
+	o := settings(t)
+	o.Runs = detect.Runs{Mode: detect.At, End: end}
+	_, err := scan.Run(t.Context(), scan.Options{Options: o, Files: list, Problems: problems, Formats: all.Formats}, func(r *finding.Result) error {
+		docs = append(docs, string(finding.AppendJSON(nil, r)))
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return docs
+}
+
+// A feed appends the events of a world to a store as time goes by.
+type feed struct {
+	world *world
+	store store.Store
+	next  int
+	now   time.Time
+}
+
+// until appends the events up to a time, which becomes now.
+func (f *feed) until(t testing.TB, now time.Time) {
+	t.Helper()
+	f.now = now
+	var b store.Batch
+	for ; f.next < len(f.world.events) && f.world.events[f.next].TimeNanos <= now.UnixNano(); f.next++ {
+		b.Add(&f.world.events[f.next], "test", 0)
+		if b.Len() == 500 {
+			f.append(t, &b)
+		}
+	}
+	f.append(t, &b)
+}
+
+func (f *feed) append(t testing.TB, b *store.Batch) {
+	t.Helper()
+	if err := f.store.Append(t.Context(), b, nil); err != nil {
+		t.Fatal(err)
+	}
+	b.Reset()
+}
+
+func (f *feed) schedule(t testing.TB, change func(*Options)) *Schedule {
+	t.Helper()
+	o := Options{
+		Store: f.store, Detect: settings(t), Every: time.Hour, Delay: 2 * time.Minute, CatchUp: 7 * 24 * time.Hour, Remember: 180 * 24 * time.Hour,
+		Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return f.now },
+	}
+	if change != nil {
+		change(&o)
+	}
+	s, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// due makes all runs that are due and returns their ends.
+func due(t testing.TB, s *Schedule) (ends []int64) {
+	t.Helper()
+	for {
+		before := s.Next()
+		wait, err := s.step(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if wait > 0 {
+			return ends
+		}
+		if s.Next() != before || len(ends) == 0 {
+			ends = append(ends, s.Next())
+		}
+	}
+}
+
+// stored returns the documents of a run.
+func stored(t testing.TB, s store.Store, end int64) (docs []string) {
+	t.Helper()
+	if err := s.FindingsIn(t.Context(), end, end, func(f *store.Finding) bool {
+		docs = append(docs, string(f.Doc))
+		return true
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return docs
+}
+
+// TestRunsFindWhatScanFinds runs a day hour by hour, and holds each run against a scan that
+// ends at the same time, document for document.
+func TestRunsFindWhatScanFinds(t *testing.T) {
+	w := simulated(t, 30*time.Hour) // long enough for the slices of a day to be put together
+	start := time.Unix(0, w.events[0].TimeNanos).UTC().Truncate(time.Hour)
+	for _, tt := range []struct {
+		name  string
+		every int // hours between looks of the schedule: the others are made up for
+	}{
+		{"every hour", 1},
+		{"in time for every fifth hour only", 5},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			f := &feed{world: w, store: memory.New()}
+			s := f.schedule(t, nil)
+			found := 0
+			for h := tt.every; h <= 30; h += tt.every {
+				end := start.Add(time.Duration(h) * time.Hour)
+				f.until(t, end.Add(2*time.Minute))
+				got := due(t, s)
+				var want []int64
+				for i := range tt.every {
+					want = append(want, end.Add(time.Duration(i+1-tt.every)*time.Hour).Unix())
+				}
+				if !slices.Equal(got, want) {
+					t.Fatalf("hour %d: got runs at %d, want %d", h, got, want)
+				}
+				if h%5 != 0 {
+					continue
+				}
+				docs := stored(t, f.store, end.Unix())
+				if d := gocmp.Diff(w.scanned(t, end.Unix()), docs); d != "" {
+					t.Fatalf("hour %d: scan (-) and run (+):\n%s", h, d)
+				}
+				found += len(docs)
+			}
+			if found < 10 {
+				t.Errorf("got %d findings in all, want enough to compare", found)
+			}
+		})
+	}
+}
+
+func TestSlicesArePutTogether(t *testing.T) {
+	w := simulated(t, 8*time.Hour)
+	start := time.Unix(0, w.events[0].TimeNanos).UTC().Truncate(time.Hour)
+	f := &feed{world: w, store: memory.New()}
+	s := f.schedule(t, func(o *Options) { o.Every = 2 * time.Hour })
+	day := 12
+	f.until(t, start.Add(8*time.Hour))
+	levels := func() (n [3]int) {
+		list, err := f.store.Slices(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, sl := range list {
+			n[sl.Level]++
+			if i > 0 && (sl.After != list[i-1].Through || sl.End <= list[i-1].End) {
+				t.Fatalf("slice %d begins at %d, want %d, where the one before ends", i, sl.After, list[i-1].Through)
+			}
+		}
+		return n
+	}
+	for i := range 2*day + 1 {
+		f.now = start.Add(time.Duration(i+1)*2*time.Hour + 2*time.Minute)
+		due(t, s)
+	}
+	if got, want := levels(), ([3]int{day + 1, 1, 0}); got != want {
+		t.Errorf("after two days: got %d slices of runs, days and the past, want %d", got, want)
+	}
+	// Long after the last call only who called whom is left, and nothing is found.
+	f.now = start.Add(10 * 24 * time.Hour)
+	due(t, s)
+	if got := levels(); got[2] != 1 || got[1] > 8 || got[0] >= 2*day {
+		t.Errorf("after ten days: got %d slices of runs, days and the past, want at most %d, 8 and 1", got, 2*day-1)
+	}
+	last, err := f.store.LastRun(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if last.Rows == 0 {
+		t.Error("got no rows, want those of the past")
+	}
+}
+
+func TestLateEventsCountInTheNextRun(t *testing.T) {
+	w := simulated(t, 6*time.Hour)
+	start := time.Unix(0, w.events[0].TimeNanos).UTC().Truncate(time.Hour)
+	f := &feed{world: w, store: memory.New()}
+	s := f.schedule(t, nil)
+	f.until(t, start.Add(3*time.Hour+2*time.Minute))
+	due(t, s)
+	// The events of the fourth hour come in the middle of the fifth.
+	f.now = start.Add(4*time.Hour + 2*time.Minute)
+	due(t, s)
+	f.until(t, start.Add(5*time.Hour+2*time.Minute))
+	due(t, s)
+	runs, err := f.store.RunsIn(t.Context(), 0, 1<<40, 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fourth, late := 0, 0
+	for i := range w.events {
+		switch nanos := w.events[i].TimeNanos; {
+		case nanos > start.Add(4*time.Hour).UnixNano():
+		case nanos > start.Add(3*time.Hour+2*time.Minute).UnixNano():
+			late++
+		case nanos > start.Add(3*time.Hour).UnixNano():
+			fourth++
+		}
+	}
+	if runs[0].Late != int64(late) || runs[1].Late != 0 {
+		t.Errorf("got %d and %d late events in the fifth and the fourth run, want %d and none", runs[0].Late, runs[1].Late, late)
+	}
+	if late == 0 || fourth == 0 {
+		t.Fatalf("got %d late events and %d others, want some of both", late, fourth)
+	}
+	end := start.Add(5 * time.Hour).Unix()
+	if d := gocmp.Diff(w.scanned(t, end), stored(t, f.store, end)); d != "" {
+		t.Errorf("scan (-) and run (+):\n%s", d)
+	}
+}
+
+// A failing store fails one kind of call.
+type failing struct {
+	store.Store
+	save bool
+}
+
+var errFails = errors.New("it fails")
+
+func (f *failing) SaveRun(ctx context.Context, r *store.Run, l []store.Finding, c store.SliceChange) error {
+	if f.save {
+		return errFails
+	}
+	return f.Store.SaveRun(ctx, r, l, c)
+}
+
+func TestARunThatFailsIsMadeAgain(t *testing.T) {
+	w := simulated(t, 2*time.Hour)
+	start := time.Unix(0, w.events[0].TimeNanos).UTC().Truncate(time.Hour)
+	bad := &failing{Store: memory.New(), save: true}
+	f := &feed{world: w, store: bad}
+	var told []error
+	s := f.schedule(t, func(o *Options) { o.Done = func(_ *store.Run, err error) { told = append(told, err) } })
+	f.until(t, start.Add(time.Hour+2*time.Minute))
+	if _, err := s.step(t.Context()); !errors.Is(err, errFails) {
+		t.Fatalf("got %v, want %v", err, errFails)
+	}
+	bad.save = false
+	if got, want := due(t, s), []int64{start.Add(time.Hour).Unix()}; !slices.Equal(got, want) {
+		t.Errorf("got runs at %d, want %d", got, want)
+	}
+	if len(told) != 2 || !errors.Is(told[0], errFails) || told[1] != nil {
+		t.Errorf("got %v told, want the error and none", told)
+	}
+}
+
+func TestRunAt(t *testing.T) {
+	w := simulated(t, 4*time.Hour)
+	start := time.Unix(0, w.events[0].TimeNanos).UTC().Truncate(time.Hour)
+	f := &feed{world: w, store: memory.New()}
+	s := f.schedule(t, nil)
+	f.until(t, start.Add(3*time.Hour+2*time.Minute))
+	due(t, s)
+	f.until(t, start.Add(4*time.Hour))
+	before, err := f.store.Slices(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	end := start.Add(3*time.Hour + 30*time.Minute).Unix()
+	r, err := s.RunAt(t.Context(), end)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !r.ByHand || r.End != end {
+		t.Errorf("got a run at %d, by hand: %v; want one by hand at %d", r.End, r.ByHand, end)
+	}
+	if d := gocmp.Diff(w.scanned(t, end), stored(t, f.store, end)); d != "" {
+		t.Errorf("scan (-) and run (+):\n%s", d)
+	}
+	after, err := f.store.Slices(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := gocmp.Diff(before, after); d != "" {
+		t.Errorf("slices changed (-before +after):\n%s", d)
+	}
+	if _, err := s.RunAt(t.Context(), start.Add(9*time.Hour).Unix()); !errors.Is(err, ErrLater) {
+		t.Errorf("got %v, want %v", err, ErrLater)
+	}
+	f.now = start.Add(4*time.Hour + 2*time.Minute)
+	if got, want := due(t, s), []int64{start.Add(4 * time.Hour).Unix()}; !slices.Equal(got, want) {
+		t.Errorf("after a run by hand: got runs at %d, want %d", got, want)
+	}
+}
+
+func TestTrace(t *testing.T) {
+	w := simulated(t, 6*time.Hour)
+	start := time.Unix(0, w.events[0].TimeNanos).UTC().Truncate(time.Hour)
+	f := &feed{world: w, store: memory.New()}
+	s := f.schedule(t, nil)
+	f.until(t, start.Add(6*time.Hour))
+	group := finding.Group{Fields: []event.Field{event.HostName, event.ProcessName}, Values: []string{w.events[0].HostName, w.events[0].ProcessName}}
+	end := start.Add(6 * time.Hour).Unix()
+	r, err := s.Trace(t.Context(), group, end)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Trace == nil || len(r.Trace.Counts) != 360 || r.Events == 0 || !slices.Equal(r.Group.Values, group.Values) {
+		t.Errorf("got %+v, want a trace of the group", r)
+	}
+	group.Values[1] = "nobody.exe"
+	if _, err := s.Trace(t.Context(), group, end); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("got %v, want %v", err, store.ErrNotFound)
+	}
+}
+
+func TestRunsTooFarBackAreLeftOut(t *testing.T) {
+	w := simulated(t, 2*time.Hour)
+	start := time.Unix(0, w.events[0].TimeNanos).UTC().Truncate(time.Hour)
+	f := &feed{world: w, store: memory.New()}
+	var log bytes.Buffer
+	s := f.schedule(t, func(o *Options) {
+		o.CatchUp = 3 * time.Hour
+		o.Log = slog.New(slog.NewTextHandler(&log, nil))
+	})
+	f.until(t, start.Add(20*time.Hour))
+	got := due(t, s)
+	if len(got) != 3 || got[0] != start.Add(17*time.Hour).Unix() {
+		t.Errorf("got runs at %d, want the last three that are due", got)
+	}
+	if !bytes.Contains(log.Bytes(), []byte("runs left out")) {
+		t.Errorf("got the log %q, want it to say what was left out", log.String())
+	}
+}
+
+func TestRunEnds(t *testing.T) {
+	f := &feed{world: &world{}, store: memory.New(), now: time.Unix(1e9, 0)}
+	s := f.schedule(t, nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- s.Run(ctx) }()
+	cancel()
+	if err := <-done; err != nil {
+		t.Errorf("got %v, want no error", err)
+	}
+}
+
+func TestNewChecksItsOptions(t *testing.T) {
+	for _, o := range []Options{{Every: time.Millisecond}, {Every: 1500 * time.Millisecond}, {Every: time.Hour, Delay: -1}} {
+		if _, err := New(o); err == nil {
+			t.Errorf("every %v, delay %v: got no error", o.Every, o.Delay)
+		}
+	}
+}
