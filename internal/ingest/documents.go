@@ -210,14 +210,14 @@ func (s *scratch) reset(n int) {
 
 // known finds out which documents are stored already, or stand twice among these.
 func (s *scratch) known(ctx context.Context, stored func(context.Context, []uint64, []bool) error, docs []Document) error {
-	any := false
+	ids := false
 	for i := range docs {
 		if docs[i].ID != "" {
 			s.ids[i] = IDOf(docs[i].Index, docs[i].ID)
-			any = true
+			ids = true
 		}
 	}
-	if !any {
+	if !ids {
 		return nil
 	}
 	if err := stored(ctx, s.ids, s.isKnown); err != nil {

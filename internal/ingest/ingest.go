@@ -37,7 +37,7 @@ type Outcome struct {
 // A Sink takes documents. It is safe for concurrent use.
 //
 // Put sets the outcome of each document, in their order, and returns when those that are
-// Stored are durable. An error means that nothing can be said of any of them, and the client
+// Stored are durable. It keeps nothing of docs but copies. An error means that nothing can be said of any of them, and the client
 // should send all again: ErrBusy when it comes too fast, ErrFull when there is no room.
 type Sink interface {
 	Put(ctx context.Context, docs []Document, outcomes []Outcome) error

@@ -76,14 +76,13 @@ var ErrLater = errors.New("its end is still to come")
 func (s *Schedule) Run(ctx context.Context) error {
 	for {
 		wait, err := s.step(ctx)
-		if ctx.Err() != nil {
-			return nil
-		}
-		if err != nil {
+		switch {
+		case ctx.Err() != nil: // it may be why there is an error
+			return nil //nolint:nilerr // the end was asked for
+		case err != nil:
 			s.o.Log.Error("run failed", "err", err, "again_in", failedPause)
 			wait = failedPause
-		}
-		if wait <= 0 {
+		case wait <= 0:
 			continue
 		}
 		t := time.NewTimer(wait)
