@@ -8,7 +8,8 @@ GOLANGCI_VERSION := v2.15.0
 GOLANGCI := build/bin/golangci-lint-$(GOLANGCI_VERSION)
 
 # Packages that start goroutines, or are called by several at once.
-CONCURRENT := ./internal/files ./internal/filter ./internal/scan ./internal/source/zeek ./internal/survey
+CONCURRENT := ./internal/auth ./internal/bulk ./internal/detect ./internal/files ./internal/filter ./internal/httpapi ./internal/ingest ./internal/metrics \
+	./internal/scan ./internal/schedule ./internal/source/zeek ./internal/store/... ./internal/survey ./internal/tail
 
 BENCHTIME ?= 1s
 FUZZTIME ?= 10s
@@ -20,14 +21,14 @@ FIT_TRAIN := $(W)/day.yaml:1-6,$(W)/day.yaml@vary:1-14,$(W)/day.yaml@pairs:1-3,$
 FIT_HELD := $(W)/day.yaml:101-103,$(W)/day.yaml@vary:101-106,$(W)/day.yaml@pairs:101-101,$(W)/plain.yaml:101-102,$(W)/plain.yaml@pairs:101-101,$(W)/enterprise.yaml:101-102,$(W)/enterprise.yaml@vary:101-103,$(W)/enterprise-b.yaml:101-102,$(W)/bot-week.yaml:101-103,$(W)/internet-noise.yaml:101-102
 FIT_CAPTURES := ctu-normal-days,m57-office-day,iot23-hakai-torii,emotet-icedid,njrat-reconnect,bab0-apt-http,suricata-iot-day,rat-short-pcaps
 
-.PHONY: all build demo test test-integration lint format crossbuild layers generated bench pgo fit accuracy fuzz check clean
+.PHONY: all build demo demo-serve test test-integration lint format crossbuild layers generated bench pgo fit accuracy fuzz check clean
 
 all: build
 
-## build: the program, ./build/fresnel; needs no C compiler
+## build: the program, ./build/fresnel; with CGO_ENABLED=0 without a C compiler, and without its database: all but serve
 build:
 	@mkdir -p build
-	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o build/fresnel ./cmd/fresnel
+	go build -trimpath -ldflags '$(LDFLAGS)' -o build/fresnel ./cmd/fresnel
 
 ## demo: build, and find the beacons in the sample of this repository
 demo: build
@@ -37,6 +38,10 @@ demo: build
 	@echo "The same with pictures: $(CURDIR)/build/demo.html"
 	@echo "All about one of them:  ./build/fresnel explain testdata/sample --group ws-04,spoolhost.exe"
 
+## demo-serve: build, run the service over a simulated day, and say what to look at
+demo-serve: build
+	@./deploy/demo-serve
+
 ## test: every test that needs no service, and those with goroutines once more under the race detector
 test:
 	go test -timeout 3m ./...
@@ -45,17 +50,18 @@ test:
 ## test-integration: a browser, DuckDB and the other platforms; installs what it needs
 test-integration: build
 	./test/integration/setup
-	go test -tags integration -count=1 -timeout 8m -v ./test/integration
+	./deploy/setup
+	go test -tags integration -count=1 -timeout 12m -v ./test/integration ./deploy
 
 ## lint: format, vet, linters, layers, other platforms, go.mod, generated files
 lint: format crossbuild layers generated
 	go vet ./...
-	go vet -tags integration ./test/...
+	go vet -tags integration ./test/... ./deploy/...
 	go mod tidy -diff
 	$(GOLANGCI) run ./...
 
 format:
-	@out=$$(gofmt -l cmd internal bench test testdata); if [ -n "$$out" ]; then echo "not formatted by gofmt:"; echo "$$out"; exit 1; fi
+	@out=$$(gofmt -l cmd internal bench test testdata deploy); if [ -n "$$out" ]; then echo "not formatted by gofmt:"; echo "$$out"; exit 1; fi
 
 crossbuild:
 	@mkdir -p build/cross

@@ -40,7 +40,7 @@ was given.`,
 		}
 		return a.stopProfile()
 	}
-	root.AddCommand(a.scanCommand(), a.simulateCommand(), a.explainCommand(), a.evaluateCommand(), a.configCommand(), a.inputsCommand(), a.manCommand())
+	root.AddCommand(a.scanCommand(), a.simulateCommand(), a.explainCommand(), a.evaluateCommand(), a.serveCommand(), a.runCommand(), a.exportCommand(), a.importCommand(), a.userCommand(), a.configCommand(), a.inputsCommand(), a.manCommand())
 	return root
 }
 

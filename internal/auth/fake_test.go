@@ -26,7 +26,7 @@ type fake struct {
 
 var _ store.Records = (*fake)(nil)
 
-func newFake() *fake { return &fake{Store: memory.New()} }
+func newFake() *fake { return &fake{Store: memory.New(time.Now)} }
 
 func (f *fake) Change(ctx context.Context, put, remove []store.Record, trail ...store.Entry) error {
 	f.mu.Lock()

@@ -13,9 +13,9 @@ type Permission uint8
 const (
 	Self   Permission = 1 << iota // what concerns oneself alone: who am I, log out, change the password; everybody who is known has it
 	Read                          // findings, events, runs, effective configuration
-	Write                         // cases and tuning
+	Write                         // cases, tuning, runs by hand
 	Ingest                        // send events
-	Manage                        // users, keys, configuration, runs by hand
+	Manage                        // users, keys, configuration
 )
 
 var permissionNames = map[Permission]string{Self: "self", Read: "read", Write: "write", Ingest: "ingest", Manage: "manage"}

@@ -33,6 +33,10 @@ type Options struct {
 	// longer than events are kept: what was there before is not new.
 	Remember time.Duration
 
+	// Ready says that the files that are followed have been read to their ends since the start:
+	// until then, and no longer than readyWait, runs wait for the events in them. Nil is ready.
+	Ready func() bool
+
 	Log *slog.Logger
 	Now func() time.Time
 	// Done is told of every run that was stored, and of every one that could not be made.
@@ -45,6 +49,7 @@ type Schedule struct {
 	detect atomic.Pointer[detect.Options] // of the next run
 	mu     sync.Mutex                     // held by a run
 	next   atomic.Int64                   // end of the run that comes next, for Next
+	begun  time.Time                      // of Run
 }
 
 // New returns a schedule that has not begun.
@@ -63,10 +68,15 @@ func New(o Options) (*Schedule, error) {
 	return s, nil
 }
 
-// How long to wait before looking again: while there is no event, and after a run that failed.
+// How long to wait before looking again: while there is no event, while inputs are being read,
+// after a run that failed, and at most, since timers do not know when the clock is set or the
+// machine has slept; and how long to wait for inputs at most.
 const (
 	idlePause   = 5 * time.Second
+	readyPause  = time.Second
+	readyWait   = 15 * time.Minute
 	failedPause = 30 * time.Second
+	clockPause  = 10 * time.Second
 )
 
 // ErrLater is the error of a run whose end is still to come.
@@ -74,6 +84,7 @@ var ErrLater = errors.New("its end is still to come")
 
 // Run makes runs until ctx ends. A run that fails is tried again.
 func (s *Schedule) Run(ctx context.Context) error {
+	s.begun = s.o.Now()
 	for {
 		wait, err := s.step(ctx)
 		switch {
@@ -84,6 +95,8 @@ func (s *Schedule) Run(ctx context.Context) error {
 			wait = failedPause
 		case wait <= 0:
 			continue
+		default:
+			wait = min(wait, clockPause)
 		}
 		t := time.NewTimer(wait)
 		select {
@@ -102,11 +115,14 @@ func (s *Schedule) Next() int64 { return s.next.Load() }
 func (s *Schedule) step(ctx context.Context) (time.Duration, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	now := s.o.Now()
+	if s.o.Ready != nil && !s.o.Ready() && now.Sub(s.begun) < readyWait {
+		return readyPause, nil
+	}
 	end, err := s.due(ctx)
 	if err != nil {
 		return 0, err
 	}
-	now := s.o.Now()
 	if end == 0 { // no event yet
 		return idlePause, nil
 	}

@@ -177,7 +177,7 @@ func TestRunsFindWhatScanFinds(t *testing.T) {
 		{"in time for every fifth hour only", 5},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			f := &feed{world: w, store: memory.New()}
+			f := &feed{world: w, store: memory.New(time.Now)}
 			s := f.schedule(t, nil)
 			found := 0
 			for h := tt.every; h <= 30; h += tt.every {
@@ -210,7 +210,7 @@ func TestRunsFindWhatScanFinds(t *testing.T) {
 func TestSlicesArePutTogether(t *testing.T) {
 	w := simulated(t, 8*time.Hour)
 	start := time.Unix(0, w.events[0].TimeNanos).UTC().Truncate(time.Hour)
-	f := &feed{world: w, store: memory.New()}
+	f := &feed{world: w, store: memory.New(time.Now)}
 	s := f.schedule(t, func(o *Options) { o.Every = 2 * time.Hour })
 	day := 12
 	f.until(t, start.Add(8*time.Hour))
@@ -252,7 +252,7 @@ func TestSlicesArePutTogether(t *testing.T) {
 func TestLateEventsCountInTheNextRun(t *testing.T) {
 	w := simulated(t, 6*time.Hour)
 	start := time.Unix(0, w.events[0].TimeNanos).UTC().Truncate(time.Hour)
-	f := &feed{world: w, store: memory.New()}
+	f := &feed{world: w, store: memory.New(time.Now)}
 	s := f.schedule(t, nil)
 	f.until(t, start.Add(3*time.Hour+2*time.Minute))
 	due(t, s)
@@ -305,7 +305,7 @@ func (f *failing) SaveRun(ctx context.Context, r *store.Run, l []store.Finding, 
 func TestARunThatFailsIsMadeAgain(t *testing.T) {
 	w := simulated(t, 2*time.Hour)
 	start := time.Unix(0, w.events[0].TimeNanos).UTC().Truncate(time.Hour)
-	bad := &failing{Store: memory.New(), save: true}
+	bad := &failing{Store: memory.New(time.Now), save: true}
 	f := &feed{world: w, store: bad}
 	var told []error
 	s := f.schedule(t, func(o *Options) { o.Done = func(_ *store.Run, err error) { told = append(told, err) } })
@@ -325,7 +325,7 @@ func TestARunThatFailsIsMadeAgain(t *testing.T) {
 func TestRunAt(t *testing.T) {
 	w := simulated(t, 4*time.Hour)
 	start := time.Unix(0, w.events[0].TimeNanos).UTC().Truncate(time.Hour)
-	f := &feed{world: w, store: memory.New()}
+	f := &feed{world: w, store: memory.New(time.Now)}
 	s := f.schedule(t, nil)
 	f.until(t, start.Add(3*time.Hour+2*time.Minute))
 	due(t, s)
@@ -364,7 +364,7 @@ func TestRunAt(t *testing.T) {
 func TestTrace(t *testing.T) {
 	w := simulated(t, 6*time.Hour)
 	start := time.Unix(0, w.events[0].TimeNanos).UTC().Truncate(time.Hour)
-	f := &feed{world: w, store: memory.New()}
+	f := &feed{world: w, store: memory.New(time.Now)}
 	s := f.schedule(t, nil)
 	f.until(t, start.Add(6*time.Hour))
 	group := finding.Group{Fields: []event.Field{event.HostName, event.ProcessName}, Values: []string{w.events[0].HostName, w.events[0].ProcessName}}
@@ -385,7 +385,7 @@ func TestTrace(t *testing.T) {
 func TestRunsTooFarBackAreLeftOut(t *testing.T) {
 	w := simulated(t, 2*time.Hour)
 	start := time.Unix(0, w.events[0].TimeNanos).UTC().Truncate(time.Hour)
-	f := &feed{world: w, store: memory.New()}
+	f := &feed{world: w, store: memory.New(time.Now)}
 	var log bytes.Buffer
 	s := f.schedule(t, func(o *Options) {
 		o.CatchUp = 3 * time.Hour
@@ -401,8 +401,31 @@ func TestRunsTooFarBackAreLeftOut(t *testing.T) {
 	}
 }
 
+func TestRunsWaitForInputs(t *testing.T) {
+	w := simulated(t, 2*time.Hour)
+	start := time.Unix(0, w.events[0].TimeNanos).UTC().Truncate(time.Hour)
+	f := &feed{world: w, store: memory.New(time.Now)}
+	ready := false
+	s := f.schedule(t, func(o *Options) { o.Ready = func() bool { return ready } })
+	f.until(t, start.Add(time.Hour+2*time.Minute))
+	s.begun = f.now
+	if wait, err := s.step(t.Context()); err != nil || wait != readyPause {
+		t.Fatalf("before inputs are read: got a wait of %v and %v, want %v", wait, err, readyPause)
+	}
+	ready = true
+	if got := due(t, s); len(got) != 1 {
+		t.Errorf("got runs at %d, want one", got)
+	}
+	ready = false
+	f.now = f.now.Add(readyWait)
+	f.until(t, start.Add(2*time.Hour+2*time.Minute))
+	if got := due(t, s); len(got) != 1 {
+		t.Errorf("after a long wait: got runs at %d, want one", got)
+	}
+}
+
 func TestRunEnds(t *testing.T) {
-	f := &feed{world: &world{}, store: memory.New(), now: time.Unix(1e9, 0)}
+	f := &feed{world: &world{}, store: memory.New(time.Now), now: time.Unix(1e9, 0)}
 	s := f.schedule(t, nil)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)

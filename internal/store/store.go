@@ -60,7 +60,7 @@ type Events interface {
 	// Marks returns all marks by source.
 	Marks(ctx context.Context) ([]Mark, error)
 	// HasIDs sets known[i] where an event with the id ids[i] (see Batch.Add) is stored. A store
-	// may have forgotten ids that are older than a day.
+	// may have forgotten ids that are older than a day, or came before millions of others.
 	HasIDs(ctx context.Context, ids []uint64, known []bool) error
 
 	// Position returns the place of the last event that is durable.

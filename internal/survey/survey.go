@@ -256,6 +256,8 @@ type looker struct {
 
 	analyzer timing.Analyzer
 	calls    []timeline.Call
+	sorted   []timeline.Call
+	places   []uint64
 	one      []timeline.Call
 	times    timing.Calls
 	sizes    []int64
@@ -464,7 +466,7 @@ func (l *looker) unit(t *timeline.Table, rows []timeline.Row, infos []info, memb
 		return u, false
 	}
 	if len(members) > 1 {
-		slices.SortStableFunc(l.calls, func(a, b timeline.Call) int { return cmp.Compare(a.Millis, b.Millis) })
+		l.sort()
 	}
 	u.scope = scope
 	u.row, u.info = &rows[best], infos[best]
@@ -481,6 +483,30 @@ func (l *looker) unit(t *timeline.Table, rows []timeline.Row, infos []info, memb
 		l.payload(&u)
 	}
 	return u, true
+}
+
+// sort sorts the calls by time, those of one time in the order that they have. Numbers that
+// hold both are sorted instead of the calls, which are larger.
+func (l *looker) sort() {
+	first := l.calls[0].Millis
+	for i := range l.calls {
+		first = min(first, l.calls[i].Millis)
+	}
+	const placeBits = 24              // the others hold 34 years
+	if len(l.calls) >= 1<<placeBits { // thousands of addresses of one name, all of them busy
+		slices.SortStableFunc(l.calls, func(a, b timeline.Call) int { return cmp.Compare(a.Millis, b.Millis) })
+		return
+	}
+	l.places = l.places[:0]
+	for i := range l.calls {
+		l.places = append(l.places, uint64(l.calls[i].Millis-first)<<placeBits|uint64(i))
+	}
+	slices.Sort(l.places)
+	l.sorted = l.sorted[:0]
+	for _, p := range l.places {
+		l.sorted = append(l.sorted, l.calls[p&(1<<placeBits-1)])
+	}
+	l.calls, l.sorted = l.sorted, l.calls
 }
 
 // time gives calls to the timing model.

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 
 	"fresnel/internal/source/all"
@@ -28,16 +29,34 @@ func TestListOfInputs(t *testing.T) {
 			t.Errorf("input %q has no page: %v", f.Name, err)
 		}
 	}
-	testkit.Golden(t, filepath.Join(dir, "README.md"), page.Bytes())
+	page.WriteString("\n## Shippers\n\nPrograms that send events to [the service](../serve.md).\n\n| program | what |\n|---|---|\n")
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, e := range entries {
-		if !pages[e.Name()] {
-			t.Errorf("%s: got a page of no input", e.Name())
+		if pages[e.Name()] {
+			continue
 		}
+		title, summary, ok := shipper(t, filepath.Join(dir, e.Name()))
+		if !ok {
+			t.Errorf("%s: got a page of no input and no shipper", e.Name())
+		}
+		fmt.Fprintf(&page, "| [%s](%s) | %s |\n", title, e.Name(), summary)
 	}
+	testkit.Golden(t, filepath.Join(dir, "README.md"), page.Bytes())
+}
+
+// shipper returns the title of the page of a shipper, and the line below it; ok is false for a
+// page without settings in deploy/shippers.
+func shipper(t *testing.T, path string) (title, summary string, ok bool) {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(string(text), "\n")
+	return strings.TrimPrefix(lines[0], "# "), lines[2], strings.Contains(string(text), "../../deploy/shippers/")
 }
 
 // TestLinksOfDocs follows the links between the pages of the repository.

@@ -263,3 +263,13 @@ func BenchmarkDecode(b *testing.B) {
 	records := strings.Join([]string{fmt.Sprintf(dnsRecord, 2, "a.example"), tlsRecord, flowRecord, flowRecord, netflowRecord}, "\n") + "\n"
 	sourcetest.Benchmark(b, Format, all, "eve.json", []byte(strings.Repeat(records, 1000)))
 }
+
+func TestLessIsRememberedOfAFileThatGrows(t *testing.T) {
+	for _, growing := range []bool{false, true} {
+		in := sourcetest.Open(t, Format, source.Options{Growing: growing}, "eve.json", nil)
+		n := in.NewDecoder().(*decoder).names
+		if got := n.flows.most == growingFlows && n.byClient.most == growingAnswers && n.anyClient.most == growingAnswers; got != growing {
+			t.Errorf("growing %v: got room for %d flows and %d answers", growing, n.flows.most, n.byClient.most)
+		}
+	}
+}

@@ -1,13 +1,14 @@
-// Package memory is a store that keeps everything in memory and nothing after it: for tests of
-// what uses a store.
+// Package memory is a store that keeps all in memory and forgets it at its end: for the tests of
+// what works with a store, and plain enough to hold the others against.
 package memory
 
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"io"
+	"math"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -15,60 +16,99 @@ import (
 	"fresnel/internal/store"
 )
 
-// A Store keeps everything in memory.
+// pieceAge is how long events are added to one piece, which Retain takes away whole.
+const pieceAge = time.Hour
+
+// What Size counts for each, roughly.
+const (
+	eventBytes   = 200
+	findingBytes = 100
+)
+
+// A Store keeps all in memory.
 type Store struct {
-	mu       sync.Mutex
+	now func() time.Time
+
+	mu       sync.RWMutex
 	closed   bool
-	blocks   []*block
+	pieces   []piece
 	position store.Position
 	ids      map[uint64]bool
-	marks    map[string]store.Mark
-	runs     map[int64]store.Run
-	findings map[int64][]store.Finding
+	marks    map[string]string
+	runs     []saved // by end
 	slices   []store.Slice
-	lastID   int64
-	records  map[string]map[string]store.Record
+	slice    int64 // the last one's number
+	records  map[key][]byte
 	trail    []store.Entry
 }
 
+// A piece is events that came one after the other.
+type piece struct {
+	begun  time.Time
+	first  store.Position // of the first of them
+	events []event.Event  // it only grows, so that scans may have its beginning
+}
+
+type saved struct {
+	run      store.Run
+	findings []store.Finding
+}
+
+type key struct{ kind, id string }
+
 var _ store.Store = (*Store)(nil)
 
-// New returns an empty store.
-func New() *Store {
-	return &Store{
-		ids: map[uint64]bool{}, marks: map[string]store.Mark{}, runs: map[int64]store.Run{},
-		findings: map[int64][]store.Finding{}, records: map[string]map[string]store.Record{},
-	}
+// New returns an empty store with a clock.
+func New(now func() time.Time) *Store {
+	return &Store{now: now, ids: map[uint64]bool{}, marks: map[string]string{}, records: map[key][]byte{}}
 }
 
-// A block is what came with one Append.
-type block struct {
-	events   []event.Event
-	labels   []string
-	position store.Position
-}
-
-// lock locks s, unless ctx has ended or s is closed.
-func (s *Store) lock(ctx context.Context) error {
+// write runs f alone.
+func (s *Store) write(ctx context.Context, f func()) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.closed {
-		s.mu.Unlock()
 		return store.ErrClosed
 	}
+	f()
 	return nil
 }
 
-// Append implements store.Events.
-func (s *Store) Append(ctx context.Context, b *store.Batch, marks []store.Mark) error {
-	if err := s.lock(ctx); err != nil {
-		return err
+// read runs f while nothing changes.
+func (s *Store) read(f func()) error {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.closed {
+		return store.ErrClosed
 	}
-	defer s.mu.Unlock()
-	s.position++
-	kept := &block{position: s.position}
+	f()
+	return nil
+}
+
+// Close ends the store.
+func (s *Store) Close() error { return s.write(context.Background(), func() { s.closed = true }) }
+
+// Append appends events.
+func (s *Store) Append(ctx context.Context, b *store.Batch, marks []store.Mark) error {
+	return s.write(ctx, func() {
+		if b != nil && b.Len() > 0 {
+			s.append(b)
+		}
+		for _, m := range marks {
+			s.marks[m.Source] = m.Place
+		}
+	})
+}
+
+func (s *Store) append(b *store.Batch) {
+	now := s.now()
+	if n := len(s.pieces); n == 0 || now.Sub(s.pieces[n-1].begun) >= pieceAge {
+		s.pieces = append(s.pieces, piece{begun: now, first: s.position + 1})
+	}
+	p := &s.pieces[len(s.pieces)-1]
 	for i := range b.Rows {
 		if id := b.Rows[i].ID; id != 0 {
 			if s.ids[id] {
@@ -76,330 +116,340 @@ func (s *Store) Append(ctx context.Context, b *store.Batch, marks []store.Mark) 
 			}
 			s.ids[id] = true
 		}
-		e, label := b.Event(i) // its texts do not share the memory that the batch uses again
-		kept.events = append(kept.events, e)
-		kept.labels = append(kept.labels, label)
+		e, _ := b.Event(i) // its texts outlive the batch's use for others
+		p.events = append(p.events, e)
+		s.position++
 	}
-	s.blocks = append(s.blocks, kept)
-	for _, m := range marks {
-		s.marks[m.Source] = m
-	}
-	return nil
 }
 
-// Marks implements store.Events.
-func (s *Store) Marks(ctx context.Context) ([]store.Mark, error) {
-	if err := s.lock(ctx); err != nil {
-		return nil, err
-	}
-	defer s.mu.Unlock()
+// Marks returns the marks.
+func (s *Store) Marks(context.Context) ([]store.Mark, error) {
 	var all []store.Mark
-	for _, m := range s.marks {
-		all = append(all, m)
-	}
-	slices.SortFunc(all, func(a, b store.Mark) int { return cmp.Compare(a.Source, b.Source) })
-	return all, nil
-}
-
-// HasIDs implements store.Events.
-func (s *Store) HasIDs(ctx context.Context, ids []uint64, known []bool) error {
-	if err := s.lock(ctx); err != nil {
-		return err
-	}
-	defer s.mu.Unlock()
-	for i, id := range ids {
-		known[i] = known[i] || s.ids[id]
-	}
-	return nil
-}
-
-// Position implements store.Events.
-func (s *Store) Position(ctx context.Context) (store.Position, error) {
-	if err := s.lock(ctx); err != nil {
-		return 0, err
-	}
-	defer s.mu.Unlock()
-	return s.position, nil
-}
-
-// In implements store.Events.
-func (s *Store) In(ctx context.Context, afterNanos, toNanos int64, through store.Position) (store.Scan, error) {
-	return s.scan(ctx, 0, through, func(e *event.Event) bool { return e.TimeNanos > afterNanos && e.TimeNanos <= toNanos })
-}
-
-// Since implements store.Events.
-func (s *Store) Since(ctx context.Context, after, through store.Position) (store.Scan, error) {
-	return s.scan(ctx, after, through, func(*event.Event) bool { return true })
-}
-
-func (s *Store) scan(ctx context.Context, after, through store.Position, keep func(*event.Event) bool) (store.Scan, error) {
-	if err := s.lock(ctx); err != nil {
-		return nil, err
-	}
-	defer s.mu.Unlock()
-	var sc scan
-	for _, b := range s.blocks {
-		if b.position <= after || b.position > through {
-			continue
+	err := s.read(func() {
+		for source, place := range s.marks {
+			all = append(all, store.Mark{Source: source, Place: place})
 		}
-		var kept events
-		for i := range b.events {
-			if keep(&b.events[i]) {
-				kept = append(kept, b.events[i])
+	})
+	slices.SortFunc(all, func(a, b store.Mark) int { return strings.Compare(a.Source, b.Source) })
+	return all, err
+}
+
+// HasIDs tells which ids are stored.
+func (s *Store) HasIDs(_ context.Context, ids []uint64, known []bool) error {
+	return s.read(func() {
+		for i, id := range ids {
+			known[i] = s.ids[id]
+		}
+	})
+}
+
+// Position returns how many events were ever stored.
+func (s *Store) Position(context.Context) (store.Position, error) {
+	var p store.Position
+	err := s.read(func() { p = s.position })
+	return p, err
+}
+
+// In returns the events of a span of time.
+func (s *Store) In(_ context.Context, afterNanos, toNanos int64, through store.Position) (store.Scan, error) {
+	return s.scan(0, through, func(e *event.Event) bool { return e.TimeNanos > afterNanos && e.TimeNanos <= toNanos })
+}
+
+// Since returns the events between two positions.
+func (s *Store) Since(_ context.Context, after, through store.Position) (store.Scan, error) {
+	return s.scan(after, through, func(*event.Event) bool { return true })
+}
+
+func (s *Store) scan(after, through store.Position, wanted func(*event.Event) bool) (store.Scan, error) {
+	sc := &scan{s: s, wanted: wanted}
+	err := s.read(func() {
+		for _, p := range s.pieces {
+			before := p.first - 1
+			from, to := max(after, before)-before, max(min(through, before+store.Position(len(p.events))), before)-before
+			if from < to {
+				sc.parts = append(sc.parts, p.events[from:to])
 			}
 		}
-		if len(kept) > 0 {
-			sc.left = append(sc.left, kept)
-		}
-	}
-	return &sc, nil
+	})
+	return sc, err
 }
 
-type scan struct{ left []events }
+// A scan reads what is wanted of some events.
+type scan struct {
+	s      *Store
+	parts  [][]event.Event
+	wanted func(*event.Event) bool
+}
 
-func (s *scan) Next(ctx context.Context) (store.Block, error) {
+const blockEvents = 1000
+
+func (sc *scan) Next(ctx context.Context) (store.Block, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if len(s.left) == 0 {
+	if err := sc.s.read(func() {}); err != nil {
+		return nil, err
+	}
+	var b block
+	for len(b) < blockEvents && len(sc.parts) > 0 {
+		if len(sc.parts[0]) == 0 {
+			sc.parts = sc.parts[1:]
+			continue
+		}
+		if e := &sc.parts[0][0]; sc.wanted(e) {
+			b = append(b, *e)
+		}
+		sc.parts[0] = sc.parts[0][1:]
+	}
+	if len(b) == 0 {
 		return nil, io.EOF
 	}
-	b := s.left[0]
-	s.left = s.left[1:]
 	return b, nil
 }
 
-func (s *scan) Close() error { return nil }
-
-type events []event.Event
-
-func (b events) Len() int { return len(b) }
-
-func (b events) Each(f func(e *event.Event)) {
-	for i := range b {
-		e := b[i]
-		f(&e)
-	}
-}
-
-// SaveRun implements store.Runs.
-func (s *Store) SaveRun(ctx context.Context, r *store.Run, findings []store.Finding, change store.SliceChange) error {
-	if err := s.lock(ctx); err != nil {
-		return err
-	}
-	defer s.mu.Unlock()
-	for _, f := range findings {
-		if f.RunEnd != r.End {
-			return fmt.Errorf("finding %s: got one of the run at %d, want %d", f.ID, f.RunEnd, r.End)
-		}
-	}
-	s.runs[r.End] = *r
-	s.findings[r.End] = slices.Clone(findings)
-	s.slices = slices.DeleteFunc(s.slices, func(sl store.Slice) bool { return slices.Contains(change.Remove, sl.ID) })
-	for _, sl := range change.Add {
-		s.lastID++
-		sl.ID, sl.Count = s.lastID, len(sl.Parts)
-		s.slices = append(s.slices, sl)
-	}
-	slices.SortStableFunc(s.slices, func(a, b store.Slice) int { return cmp.Compare(a.End, b.End) })
+func (sc *scan) Close() error {
+	sc.parts = nil
 	return nil
 }
 
-// LastRun implements store.Runs.
-func (s *Store) LastRun(ctx context.Context) (*store.Run, error) {
-	runs, err := s.RunsIn(ctx, -1<<62, 1<<62, 1)
-	if err != nil {
-		return nil, err
+type block []event.Event
+
+func (b block) Len() int { return len(b) }
+
+func (b block) Each(f func(e *event.Event)) {
+	for i := range b {
+		f(&b[i])
 	}
-	if len(runs) == 0 {
-		return nil, fmt.Errorf("a run: %w", store.ErrNotFound)
-	}
-	return &runs[0], nil
 }
 
-// RunsIn implements store.Runs.
-func (s *Store) RunsIn(ctx context.Context, fromEnd, toEnd int64, limit int) ([]store.Run, error) {
-	if err := s.lock(ctx); err != nil {
-		return nil, err
-	}
-	defer s.mu.Unlock()
-	var runs []store.Run
-	for end, r := range s.runs {
-		if end >= fromEnd && end <= toEnd {
-			runs = append(runs, r)
-		}
-	}
-	slices.SortFunc(runs, func(a, b store.Run) int { return cmp.Compare(b.End, a.End) })
-	return runs[:min(len(runs), limit)], nil
-}
-
-// FindingsIn implements store.Runs.
-func (s *Store) FindingsIn(ctx context.Context, fromEnd, toEnd int64, f func(*store.Finding) bool) error {
-	runs, err := s.RunsIn(ctx, fromEnd, toEnd, 1<<62)
-	if err != nil {
-		return err
-	}
-	for _, r := range runs {
-		s.mu.Lock()
-		list := s.findings[r.End]
-		s.mu.Unlock()
-		for _, one := range list {
-			if !f(&one) {
-				return nil
+// Size counts what is there.
+func (s *Store) Size(context.Context) (store.Size, error) {
+	size := store.Size{OldestNanos: math.MaxInt64, NewestNanos: math.MinInt64}
+	err := s.read(func() {
+		for _, p := range s.pieces {
+			size.Events += int64(len(p.events))
+			for i := range p.events {
+				size.OldestNanos = min(size.OldestNanos, p.events[i].TimeNanos)
+				size.NewestNanos = max(size.NewestNanos, p.events[i].TimeNanos)
 			}
 		}
+		size.Bytes = s.bytes()
+	})
+	if size.Events == 0 {
+		size.OldestNanos, size.NewestNanos = 0, 0
+	}
+	return size, err
+}
+
+func (s *Store) bytes() int64 {
+	var n int64
+	for _, p := range s.pieces {
+		n += int64(len(p.events)) * eventBytes
+	}
+	for _, r := range s.runs {
+		for _, f := range r.findings {
+			n += findingBytes + int64(len(f.Doc))
+		}
+	}
+	for _, sl := range s.slices {
+		for _, p := range sl.Parts {
+			n += int64(len(p))
+		}
+	}
+	return n
+}
+
+// Retain forgets pieces, never the last one.
+func (s *Store) Retain(ctx context.Context, before time.Time, maxBytes int64) (int64, error) {
+	var gone int64
+	err := s.write(ctx, func() {
+		bytes := s.bytes()
+		var kept []piece
+		for i, p := range s.pieces {
+			newest := int64(math.MinInt64)
+			for k := range p.events {
+				newest = max(newest, p.events[k].TimeNanos)
+			}
+			old := !before.IsZero() && newest < before.UnixNano()
+			if i < len(s.pieces)-1 && (old || maxBytes > 0 && bytes > maxBytes) {
+				gone += int64(len(p.events))
+				bytes -= int64(len(p.events)) * eventBytes
+				continue
+			}
+			kept = append(kept, p)
+		}
+		s.pieces = kept
+	})
+	return gone, err
+}
+
+// SaveRun stores a run.
+func (s *Store) SaveRun(ctx context.Context, r *store.Run, findings []store.Finding, change store.SliceChange) error {
+	return s.write(ctx, func() {
+		save := saved{run: *r}
+		for _, f := range findings {
+			f.RunEnd = r.End
+			save.findings = append(save.findings, clone(f))
+		}
+		i, found := slices.BinarySearchFunc(s.runs, r.End, func(a saved, end int64) int { return cmp.Compare(a.run.End, end) })
+		if found {
+			s.runs[i] = save
+		} else {
+			s.runs = slices.Insert(s.runs, i, save)
+		}
+		s.slices = slices.DeleteFunc(s.slices, func(sl store.Slice) bool { return slices.Contains(change.Remove, sl.ID) })
+		for _, sl := range change.Add {
+			s.slice++
+			sl.ID, sl.Count = s.slice, len(sl.Parts)
+			sl.Parts = slices.Clone(sl.Parts)
+			for k, part := range sl.Parts {
+				sl.Parts[k] = slices.Clone(part)
+			}
+			s.slices = append(s.slices, sl)
+		}
+		slices.SortStableFunc(s.slices, func(a, b store.Slice) int { return cmp.Compare(a.End, b.End) })
+	})
+}
+
+func clone(f store.Finding) store.Finding {
+	f.Doc = slices.Clone(f.Doc)
+	return f
+}
+
+// LastRun returns the run with the latest end.
+func (s *Store) LastRun(context.Context) (*store.Run, error) {
+	r, err := s.RunsIn(context.Background(), math.MinInt64, math.MaxInt64, 1)
+	if err != nil {
+		return nil, err
+	}
+	if len(r) == 0 {
+		return nil, store.ErrNotFound
+	}
+	return &r[0], nil
+}
+
+// RunsIn returns runs, newest first.
+func (s *Store) RunsIn(_ context.Context, fromEnd, toEnd int64, limit int) ([]store.Run, error) {
+	var all []store.Run
+	err := s.read(func() {
+		for _, r := range slices.Backward(s.runs) {
+			if r.run.End >= fromEnd && r.run.End <= toEnd && len(all) < limit {
+				all = append(all, r.run)
+			}
+		}
+	})
+	return all, err
+}
+
+// FindingsIn hands out findings.
+func (s *Store) FindingsIn(ctx context.Context, fromEnd, toEnd int64, f func(*store.Finding) bool) error {
+	var all []store.Finding
+	if err := s.read(func() {
+		for _, r := range slices.Backward(s.runs) {
+			if r.run.End >= fromEnd && r.run.End <= toEnd {
+				all = append(all, r.findings...)
+			}
+		}
+	}); err != nil {
+		return err
+	}
+	for _, found := range all {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if found = clone(found); !f(&found) {
+			break
+		}
 	}
 	return nil
 }
 
-// Finding implements store.Runs.
+// Finding returns a finding of the latest run that has it.
 func (s *Store) Finding(ctx context.Context, id string) (*store.Finding, error) {
 	var found *store.Finding
-	err := s.FindingsIn(ctx, -1<<62, 1<<62, func(f *store.Finding) bool {
+	if err := s.FindingsIn(ctx, math.MinInt64, math.MaxInt64, func(f *store.Finding) bool {
 		if f.ID == id {
 			found = f
 		}
 		return found == nil
+	}); err != nil {
+		return nil, err
+	}
+	if found == nil {
+		return nil, store.ErrNotFound
+	}
+	return found, nil
+}
+
+// Slices returns the slices.
+func (s *Store) Slices(context.Context) ([]store.Slice, error) {
+	var all []store.Slice
+	err := s.read(func() {
+		all = slices.Clone(s.slices)
+		for i := range all {
+			all[i].Parts = nil
+		}
 	})
-	if err == nil && found == nil {
-		err = fmt.Errorf("finding %q: %w", id, store.ErrNotFound)
-	}
-	return found, err
+	return all, err
 }
 
-// Slices implements store.Runs.
-func (s *Store) Slices(ctx context.Context) ([]store.Slice, error) {
-	if err := s.lock(ctx); err != nil {
-		return nil, err
-	}
-	defer s.mu.Unlock()
-	list := slices.Clone(s.slices)
-	for i := range list {
-		list[i].Parts = nil
-	}
-	return list, nil
-}
-
-// SliceData implements store.Runs.
-func (s *Store) SliceData(ctx context.Context, id int64, part int) ([]byte, error) {
-	if err := s.lock(ctx); err != nil {
-		return nil, err
-	}
-	defer s.mu.Unlock()
-	for _, sl := range s.slices {
-		if sl.ID == id && part >= 0 && part < len(sl.Parts) {
-			return sl.Parts[part], nil
-		}
-	}
-	return nil, fmt.Errorf("part %d of slice %d: %w", part, id, store.ErrNotFound)
-}
-
-// Records implements store.Records.
-func (s *Store) Records(ctx context.Context, kind string) ([]store.Record, error) {
-	if err := s.lock(ctx); err != nil {
-		return nil, err
-	}
-	defer s.mu.Unlock()
-	var list []store.Record
-	for _, r := range s.records[kind] {
-		r.Data = slices.Clone(r.Data)
-		list = append(list, r)
-	}
-	slices.SortFunc(list, func(a, b store.Record) int { return cmp.Compare(a.ID, b.ID) })
-	return list, nil
-}
-
-// Change implements store.Records.
-func (s *Store) Change(ctx context.Context, put, remove []store.Record, trail ...store.Entry) error {
-	if err := s.lock(ctx); err != nil {
-		return err
-	}
-	defer s.mu.Unlock()
-	for _, r := range remove {
-		delete(s.records[r.Kind], r.ID)
-	}
-	for _, r := range put {
-		if s.records[r.Kind] == nil {
-			s.records[r.Kind] = map[string]store.Record{}
-		}
-		r.Data = slices.Clone(r.Data)
-		s.records[r.Kind][r.ID] = r
-	}
-	for _, e := range trail {
-		e.Number = int64(len(s.trail) + 1)
-		s.trail = append(s.trail, e)
-	}
-	return nil
-}
-
-// Trail implements store.Records.
-func (s *Store) Trail(ctx context.Context, before int64, limit int) ([]store.Entry, error) {
-	if err := s.lock(ctx); err != nil {
-		return nil, err
-	}
-	defer s.mu.Unlock()
-	var list []store.Entry
-	for i := len(s.trail) - 1; i >= 0 && len(list) < limit; i-- {
-		if before == 0 || s.trail[i].Number < before {
-			list = append(list, s.trail[i])
-		}
-	}
-	return list, nil
-}
-
-// Size implements store.Store. Bytes is the number of events: there is no medium.
-func (s *Store) Size(ctx context.Context) (store.Size, error) {
-	if err := s.lock(ctx); err != nil {
-		return store.Size{}, err
-	}
-	defer s.mu.Unlock()
-	var size store.Size
-	for _, b := range s.blocks {
-		for i := range b.events {
-			nanos := b.events[i].TimeNanos
-			if size.Events == 0 || nanos < size.OldestNanos {
-				size.OldestNanos = nanos
+// SliceData returns a part of a slice.
+func (s *Store) SliceData(_ context.Context, id int64, part int) ([]byte, error) {
+	data, found := []byte(nil), false
+	if err := s.read(func() {
+		for _, sl := range s.slices {
+			if sl.ID == id && part >= 0 && part < sl.Count {
+				data, found = slices.Clone(sl.Parts[part]), true
 			}
-			size.NewestNanos = max(size.NewestNanos, nanos)
-			size.Events++
 		}
+	}); err != nil {
+		return nil, err
 	}
-	size.Bytes = size.Events
-	return size, nil
+	if !found {
+		return nil, store.ErrNotFound
+	}
+	return data, nil
 }
 
-// Retain implements store.Store. Its large pieces are what came with one Append, the newest of
-// which stays.
-func (s *Store) Retain(ctx context.Context, before time.Time, maxBytes int64) (forgotten int64, err error) {
-	if err := s.lock(ctx); err != nil {
-		return 0, err
-	}
-	defer s.mu.Unlock()
-	total := int64(0)
-	for _, b := range s.blocks {
-		total += int64(len(b.events))
-	}
-	kept := s.blocks[:0]
-	for i, b := range s.blocks {
-		old := !before.IsZero()
-		for j := range b.events {
-			old = old && b.events[j].TimeNanos < before.UnixNano()
+// Records returns records by id.
+func (s *Store) Records(_ context.Context, kind string) ([]store.Record, error) {
+	var all []store.Record
+	err := s.read(func() {
+		for k, data := range s.records {
+			if k.kind == kind {
+				all = append(all, store.Record{Kind: kind, ID: k.id, Data: slices.Clone(data)})
+			}
 		}
-		if last := i == len(s.blocks)-1; !last && (old || maxBytes > 0 && total > maxBytes) {
-			total -= int64(len(b.events))
-			forgotten += int64(len(b.events))
-			continue
-		}
-		kept = append(kept, b)
-	}
-	s.blocks = kept
-	return forgotten, nil
+	})
+	slices.SortFunc(all, func(a, b store.Record) int { return strings.Compare(a.ID, b.ID) })
+	return all, err
 }
 
-// Close implements store.Store.
-func (s *Store) Close() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.closed = true
-	return nil
+// Change changes records.
+func (s *Store) Change(ctx context.Context, put, remove []store.Record, trail ...store.Entry) error {
+	return s.write(ctx, func() {
+		for _, r := range remove {
+			delete(s.records, key{r.Kind, r.ID})
+		}
+		for _, r := range put {
+			s.records[key{r.Kind, r.ID}] = slices.Clone(r.Data)
+		}
+		for _, e := range trail {
+			e.Number = int64(len(s.trail)) + 1
+			s.trail = append(s.trail, e)
+		}
+	})
+}
+
+// Trail returns entries, newest first.
+func (s *Store) Trail(_ context.Context, before int64, limit int) ([]store.Entry, error) {
+	var all []store.Entry
+	err := s.read(func() {
+		for _, e := range slices.Backward(s.trail) {
+			if (before == 0 || e.Number < before) && len(all) < limit {
+				all = append(all, e)
+			}
+		}
+	})
+	return all, err
 }

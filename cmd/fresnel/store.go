@@ -1,0 +1,202 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"fresnel/internal/config"
+	"fresnel/internal/human"
+	"fresnel/internal/schedule"
+	"fresnel/internal/store"
+)
+
+// A database is the embedded store and what only it can do.
+type database interface {
+	store.Store
+	// Export writes the events whose time is after one and up to another, nanoseconds since
+	// 1970 UTC, into Parquet files in a folder.
+	Export(ctx context.Context, dir string, afterNanos, toNanos int64) (int64, error)
+	// Import appends the events of Parquet files that Export wrote.
+	Import(ctx context.Context, path string) (int64, error)
+}
+
+// withStore opens the database that the settings name, for one command.
+func (a *app) withStore(f *serveFlags, use func(c *config.Config, s database) error) (err error) {
+	loaded, err := a.load(f.settings()...)
+	if err != nil {
+		return err
+	}
+	dir, err := dataDir(&loaded.Config)
+	if err != nil {
+		return err
+	}
+	s, err := openStore(&loaded.Config, dir, slog.New(slog.NewTextHandler(a.stderr, nil)))
+	if errors.Is(err, store.ErrLocked) {
+		return fmt.Errorf("%w; while the service runs, its API is the way to it", err)
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	return use(&loaded.Config, s)
+}
+
+func (a *app) runCommand() *cobra.Command {
+	var f serveFlags
+	var at, server, key string
+	cmd := &cobra.Command{
+		Use:   "run",
+		Short: "look for beacons in the window that ends at a time, by hand",
+		Long: `Run looks at the window that ends at a time, as the service does every hour, and stores what
+it finds. While the service runs, which keeps the database to itself, --server and an API key
+in FRESNEL_KEY (its id:secret in base64, as it was shown) ask the service to do it.`,
+		Example: `  fresnel run --at 2026-01-01T06:00:00Z
+  FRESNEL_KEY=... fresnel run --at 2026-01-01T06:00:00Z --server http://127.0.0.1:8440`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			end := time.Now().Truncate(time.Second)
+			if at != "now" {
+				var err error
+				if end, err = time.Parse(time.RFC3339, at); err != nil {
+					return fmt.Errorf("--at: got %q, want a time such as 2026-01-01T06:00:00Z, or now", at)
+				}
+			}
+			if server != "" {
+				return a.askForRun(cmd.Context(), server, key, end)
+			}
+			return a.withStore(&f, func(c *config.Config, s database) error {
+				what, err := detection(c)
+				if err != nil {
+					return err
+				}
+				sched, err := schedule.New(schedule.Options{
+					Store: s, Detect: what, Every: c.Schedule.Every, Delay: c.Schedule.Delay, CatchUp: c.Schedule.CatchUp, Remember: c.Store.Remember,
+					Log: slog.New(slog.NewTextHandler(a.stderr, nil)), Now: time.Now,
+				})
+				if err != nil {
+					return err
+				}
+				r, err := sched.RunAt(cmd.Context(), end.Unix())
+				if err != nil {
+					return err
+				}
+				return json.NewEncoder(a.stdout).Encode(r)
+			})
+		},
+	}
+	fs := cmd.Flags()
+	fs.StringVar(&at, "at", "now", "`time` at which the window ends")
+	fs.StringVar(&f.data, "data", "", "`folder` of the database (store.dir)")
+	fs.StringVar(&server, "server", "", "`URL` of the running service, such as http://127.0.0.1:8440")
+	for _, v := range a.env {
+		if name, value, _ := strings.Cut(v, "="); name == "FRESNEL_KEY" {
+			key = value
+		}
+	}
+	return cmd
+}
+
+// askForRun asks a running service for a run.
+func (a *app) askForRun(ctx context.Context, server, key string, end time.Time) error {
+	body, err := json.Marshal(map[string]string{"end": end.UTC().Format(time.RFC3339)})
+	if err != nil {
+		return err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimRight(server, "/")+"/api/v1/runs", bytes.NewReader(body))
+	if err != nil {
+		return fmt.Errorf("--server: %w", err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Authorization", "ApiKey "+key)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+	if err != nil {
+		return err
+	}
+	if resp.StatusCode >= 300 {
+		return fmt.Errorf("%s: %s: %s", server, resp.Status, human.Safe(strings.TrimSpace(string(answer))))
+	}
+	_, err = a.stdout.Write(append(bytes.TrimSpace(answer), '\n'))
+	return err
+}
+
+func (a *app) exportCommand() *cobra.Command {
+	var f serveFlags
+	var from, to string
+	cmd := &cobra.Command{
+		Use:   "export FOLDER",
+		Short: "write the events of the service's database as Parquet files",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			first, err := timeFlag("--from", from, time.Unix(0, 0))
+			if err != nil {
+				return err
+			}
+			last, err := timeFlag("--to", to, time.Unix(1<<32, 0))
+			if err != nil {
+				return err
+			}
+			if _, err := os.Stat(args[0]); err == nil {
+				return fmt.Errorf("%s: is there already, want a folder that is not", args[0])
+			}
+			return a.withStore(&f, func(_ *config.Config, s database) error {
+				n, err := s.Export(cmd.Context(), args[0], first.UnixNano(), last.UnixNano())
+				if err == nil {
+					fmt.Fprintf(a.stderr, "fresnel: %s written to %s\n", human.Plural(n, "event"), args[0])
+				}
+				return err
+			})
+		},
+	}
+	fs := cmd.Flags()
+	fs.StringVar(&from, "from", "", "events after this `time`, such as 2026-01-01T00:00:00Z")
+	fs.StringVar(&to, "to", "", "events up to this `time`")
+	fs.StringVar(&f.data, "data", "", "`folder` of the database (store.dir)")
+	return cmd
+}
+
+func timeFlag(name, value string, otherwise time.Time) (time.Time, error) {
+	if value == "" {
+		return otherwise, nil
+	}
+	t, err := time.Parse(time.RFC3339, value)
+	if err != nil {
+		return t, fmt.Errorf("%s: got %q, want a time such as 2026-01-01T06:00:00Z", name, value)
+	}
+	return t, nil
+}
+
+func (a *app) importCommand() *cobra.Command {
+	var f serveFlags
+	cmd := &cobra.Command{
+		Use:   "import PATH",
+		Short: "add the events of Parquet files, as export wrote them, to the service's database",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.withStore(&f, func(_ *config.Config, s database) error {
+				n, err := s.Import(cmd.Context(), args[0])
+				if err == nil {
+					fmt.Fprintf(a.stderr, "fresnel: %s read from %s\n", human.Plural(n, "event"), args[0])
+				}
+				return err
+			})
+		},
+	}
+	cmd.Flags().StringVar(&f.data, "data", "", "`folder` of the database (store.dir)")
+	return cmd
+}

@@ -1,0 +1,408 @@
+//go:build cgo
+
+package duckdb
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"fresnel/internal/store"
+)
+
+// numbers are the last ones given in main.duckdb.
+type numbers struct {
+	slice int64
+	save  int64 // of SaveRun
+	entry int64
+}
+
+// mainSchema is what stands in main.duckdb, "@". It has no indexes: its tables are small, or
+// asked for by columns that rise. The data of each slice lies in a table of its own, because
+// DuckDB takes back the room of a dropped table, and not that of some rows.
+var mainSchema = []string{
+	// The number of the last slice is kept, for all slices may go.
+	"CREATE TABLE @.meta (version INTEGER, last_slice BIGINT)",
+	fmt.Sprintf("INSERT INTO @.meta VALUES (%d, 0)", schemaVersion),
+	"CREATE TABLE @.run (run_end BIGINT, save BIGINT, doc VARCHAR)",
+	"CREATE TABLE @.finding (save BIGINT, place INTEGER, id BLOB, run_end BIGINT, grp BLOB, score DOUBLE, doc BLOB)",
+	"CREATE TABLE @.slice (id BIGINT, after_event UBIGINT, through_event UBIGINT, run_end BIGINT, level BIGINT, first BIGINT, last BIGINT, parts INTEGER)",
+	"CREATE TABLE @.record (kind BLOB, id BLOB, data BLOB)",
+	"CREATE TABLE @.trail (number BIGINT, doc VARCHAR)",
+}
+
+// openMain attaches main.duckdb, after making it when it is not there.
+func (s *Store) openMain(ctx context.Context, c *conn) error {
+	path := filepath.Join(s.o.Dir, mainFile)
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		if err := createFile(ctx, c, path, mainName, func() error {
+			for _, sql := range mainSchema {
+				if err := c.exec(ctx, strings.ReplaceAll(sql, "@", mainName)); err != nil {
+					return err
+				}
+			}
+			return nil
+		}); err != nil {
+			return err
+		}
+	} else if err != nil {
+		return err
+	}
+	if err := c.attach(ctx, path, mainName, false); err != nil {
+		return err
+	}
+	version := int32(-1)
+	if err := c.query(ctx, one(&version), "SELECT version FROM "+mainName+".meta"); err != nil {
+		return err
+	}
+	if err := checkVersion(version); err != nil {
+		return err
+	}
+	for _, q := range []struct {
+		to  *int64
+		sql string
+	}{
+		{&s.numbers.slice, "SELECT last_slice FROM " + mainName + ".meta"},
+		{&s.numbers.save, "SELECT coalesce(max(save), 0) FROM " + mainName + ".run"},
+		{&s.numbers.entry, "SELECT coalesce(max(number), 0) FROM " + mainName + ".trail"},
+	} {
+		if err := c.query(ctx, one(q.to), q.sql); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// one takes the one value of a result.
+func one[T any](to *T) func(*chunk) error {
+	return func(ch *chunk) error {
+		*to = column[T](ch, 0)[0]
+		return nil
+	}
+}
+
+// read runs queries on main.duckdb.
+func (s *Store) read(f func(c *conn) error) error {
+	return s.use(func(e *engine) error { return e.do(f) })
+}
+
+// change changes main.duckdb: all that f does, or nothing. It gives numbers from n, which
+// count when all is done.
+func (s *Store) change(ctx context.Context, f func(c *conn, n *numbers) error) error {
+	s.main.Lock()
+	defer s.main.Unlock()
+	return s.use(func(e *engine) error {
+		n, log := s.numbers, filepath.Join(s.o.Dir, mainFile+".wal")
+		fresh := sizeOf(log) == 0
+		err := e.do(func(c *conn) error {
+			return c.transaction(ctx, func() error { return f(c, &n) })
+		})
+		if err == nil {
+			s.numbers = n
+			s.logBegun(fresh)
+		}
+		return err
+	})
+}
+
+// SaveRun stores a run.
+func (s *Store) SaveRun(ctx context.Context, r *store.Run, findings []store.Finding, change store.SliceChange) error {
+	doc, err := json.Marshal(r)
+	if err != nil {
+		return fmt.Errorf("run: %w", err)
+	}
+	return s.change(ctx, func(c *conn, n *numbers) error {
+		for _, name := range []string{"finding", "run"} {
+			if err := c.exec(ctx, fmt.Sprintf("DELETE FROM %s.%s WHERE run_end = %d", mainName, name, r.End)); err != nil {
+				return err
+			}
+		}
+		n.save++
+		if err := c.exec(ctx, fmt.Sprintf("INSERT INTO %s.run VALUES (?, ?, ?)", mainName), r.End, n.save, string(doc)); err != nil {
+			return err
+		}
+		if err := putFindings(c, r.End, n.save, findings); err != nil {
+			return err
+		}
+		return changeSlices(ctx, c, n, change)
+	})
+}
+
+func putFindings(c *conn, end, save int64, findings []store.Finding) error {
+	t, err := c.table(mainName, "finding")
+	if err != nil {
+		return err
+	}
+	defer t.close()
+	for i := range findings {
+		f := &findings[i]
+		put(t, 0, save)
+		put(t, 1, int32(i))
+		t.text(2, f.ID)
+		put(t, 3, end)
+		t.text(4, f.Group)
+		put(t, 5, f.Score)
+		t.text(6, string(f.Doc))
+		if err := t.next(); err != nil {
+			return err
+		}
+	}
+	return t.flush()
+}
+
+func changeSlices(ctx context.Context, c *conn, n *numbers, change store.SliceChange) error {
+	for _, id := range change.Remove {
+		if err := c.exec(ctx, fmt.Sprintf("DELETE FROM %s.slice WHERE id = %d", mainName, id)); err != nil {
+			return err
+		}
+		if err := c.exec(ctx, "DROP TABLE IF EXISTS "+sliceTable(id)); err != nil {
+			return err
+		}
+	}
+	for i := range change.Add {
+		sl := &change.Add[i]
+		n.slice++
+		if err := c.exec(ctx, fmt.Sprintf("INSERT INTO %s.slice VALUES (?, ?, ?, ?, ?, ?, ?, ?)", mainName),
+			n.slice, uint64(sl.After), uint64(sl.Through), sl.End, sl.Level, sl.FirstNanos, sl.LastNanos, len(sl.Parts)); err != nil {
+			return err
+		}
+		if err := c.exec(ctx, "CREATE TABLE "+sliceTable(n.slice)+" (part INTEGER, data BLOB)"); err != nil {
+			return err
+		}
+		for part, data := range sl.Parts {
+			if err := c.exec(ctx, "INSERT INTO "+sliceTable(n.slice)+" VALUES (?, ?)", part, data); err != nil {
+				return err
+			}
+		}
+	}
+	if len(change.Add) > 0 {
+		return c.exec(ctx, fmt.Sprintf("UPDATE %s.meta SET last_slice = %d", mainName, n.slice))
+	}
+	return nil
+}
+
+func sliceTable(id int64) string { return fmt.Sprintf("%s.slice_%d", mainName, id) }
+
+// LastRun returns the run with the latest end.
+func (s *Store) LastRun(ctx context.Context) (*store.Run, error) {
+	var runs []store.Run
+	if err := s.read(func(c *conn) (err error) {
+		runs, err = readRuns(ctx, c, "ORDER BY run_end DESC LIMIT 1")
+		return err
+	}); err != nil {
+		return nil, err
+	}
+	if len(runs) == 0 {
+		return nil, store.ErrNotFound
+	}
+	return &runs[0], nil
+}
+
+// RunsIn returns runs, newest first.
+func (s *Store) RunsIn(ctx context.Context, fromEnd, toEnd int64, limit int) ([]store.Run, error) {
+	var runs []store.Run
+	err := s.read(func(c *conn) (err error) {
+		runs, err = readRuns(ctx, c, "WHERE run_end BETWEEN ? AND ? ORDER BY run_end DESC LIMIT ?", fromEnd, toEnd, max(0, limit))
+		return err
+	})
+	return runs, err
+}
+
+func readRuns(ctx context.Context, c *conn, which string, args ...any) ([]store.Run, error) {
+	var runs []store.Run
+	err := c.query(ctx, func(ch *chunk) error {
+		for _, doc := range column[text](ch, 0) {
+			var r store.Run
+			if err := json.Unmarshal(doc.view(), &r); err != nil {
+				return fmt.Errorf("run: %w", err)
+			}
+			runs = append(runs, r)
+		}
+		return nil
+	}, "SELECT doc FROM "+mainName+".run "+which, args...)
+	return runs, err
+}
+
+// FindingsIn hands out findings.
+func (s *Store) FindingsIn(ctx context.Context, fromEnd, toEnd int64, f func(*store.Finding) bool) error {
+	var saves []int64
+	if err := s.read(func(c *conn) error {
+		saves = nil
+		return c.query(ctx, func(ch *chunk) error {
+			saves = append(saves, column[int64](ch, 0)...)
+			return nil
+		}, "SELECT save FROM "+mainName+".run WHERE run_end BETWEEN ? AND ? ORDER BY run_end DESC", fromEnd, toEnd)
+	}); err != nil {
+		return err
+	}
+	for _, save := range saves {
+		// Page by page, so that f may take its time and do what it wants. What another
+		// SaveRun replaces meanwhile is not there any more.
+		for place := 0; ; place += findingsPage {
+			var page []store.Finding
+			if err := s.read(func(c *conn) (err error) {
+				page, err = readFindings(ctx, c, "WHERE save = ? AND place >= ? AND place < ? ORDER BY place", save, place, place+findingsPage)
+				return err
+			}); err != nil {
+				return err
+			}
+			for i := range page {
+				if !f(&page[i]) {
+					return nil
+				}
+			}
+			if len(page) < findingsPage {
+				break
+			}
+		}
+	}
+	return nil
+}
+
+const findingsPage = 1000
+
+func readFindings(ctx context.Context, c *conn, which string, args ...any) ([]store.Finding, error) {
+	var all []store.Finding
+	err := c.query(ctx, func(ch *chunk) error {
+		ids, ends, groups, scores, docs := column[text](ch, 0), column[int64](ch, 1), column[text](ch, 2), column[float64](ch, 3), column[text](ch, 4)
+		for i := range ch.n {
+			all = append(all, store.Finding{ID: string(ids[i].view()), RunEnd: ends[i], Group: string(groups[i].view()), Score: scores[i], Doc: slices.Clone(docs[i].view())})
+		}
+		return nil
+	}, "SELECT id, run_end, grp, score, doc FROM "+mainName+".finding "+which, args...)
+	return all, err
+}
+
+// Finding returns a finding of the latest run that has it.
+func (s *Store) Finding(ctx context.Context, id string) (*store.Finding, error) {
+	var found []store.Finding
+	if err := s.read(func(c *conn) (err error) {
+		found, err = readFindings(ctx, c, "WHERE id = ? ORDER BY run_end DESC, place LIMIT 1", []byte(id))
+		return err
+	}); err != nil {
+		return nil, err
+	}
+	if len(found) == 0 {
+		return nil, store.ErrNotFound
+	}
+	return &found[0], nil
+}
+
+// Slices returns the slices.
+func (s *Store) Slices(ctx context.Context) ([]store.Slice, error) {
+	var all []store.Slice
+	err := s.read(func(c *conn) error {
+		all = nil
+		return c.query(ctx, func(ch *chunk) error {
+			for i := range ch.n {
+				all = append(all, store.Slice{
+					ID: column[int64](ch, 0)[i], After: store.Position(column[uint64](ch, 1)[i]), Through: store.Position(column[uint64](ch, 2)[i]),
+					End: column[int64](ch, 3)[i], Level: int(column[int64](ch, 4)[i]),
+					FirstNanos: column[int64](ch, 5)[i], LastNanos: column[int64](ch, 6)[i], Count: int(column[int32](ch, 7)[i]),
+				})
+			}
+			return nil
+		}, "SELECT id, after_event, through_event, run_end, level, first, last, parts FROM "+mainName+".slice ORDER BY run_end, id")
+	})
+	return all, err
+}
+
+// SliceData returns a part of a slice.
+func (s *Store) SliceData(ctx context.Context, id int64, part int) ([]byte, error) {
+	var data []byte
+	if err := s.read(func(c *conn) error {
+		parts := int32(-1)
+		if err := c.query(ctx, one(&parts), fmt.Sprintf("SELECT parts FROM %s.slice WHERE id = %d", mainName, id)); err != nil {
+			return err
+		}
+		if part < 0 || part >= int(parts) {
+			return store.ErrNotFound
+		}
+		return c.query(ctx, func(ch *chunk) error {
+			data = slices.Clone(column[text](ch, 0)[0].view())
+			return nil
+		}, fmt.Sprintf("SELECT data FROM %s WHERE part = %d", sliceTable(id), part))
+	}); err != nil {
+		return nil, fmt.Errorf("slice %d, part %d: %w", id, part, err)
+	}
+	return data, nil
+}
+
+// Records returns records by id.
+func (s *Store) Records(ctx context.Context, kind string) ([]store.Record, error) {
+	var all []store.Record
+	err := s.read(func(c *conn) error {
+		all = nil
+		return c.query(ctx, func(ch *chunk) error {
+			ids, data := column[text](ch, 0), column[text](ch, 1)
+			for i := range ch.n {
+				all = append(all, store.Record{Kind: kind, ID: string(ids[i].view()), Data: slices.Clone(data[i].view())})
+			}
+			return nil
+		}, "SELECT id, data FROM "+mainName+".record WHERE kind = ? ORDER BY id", []byte(kind))
+	})
+	return all, err
+}
+
+// Change changes records. Of several to put with one name the last counts.
+func (s *Store) Change(ctx context.Context, put, remove []store.Record, trail ...store.Entry) error {
+	return s.change(ctx, func(c *conn, n *numbers) error {
+		deleteRecord := func(r store.Record) error {
+			return c.exec(ctx, "DELETE FROM "+mainName+".record WHERE kind = ? AND id = ?", []byte(r.Kind), []byte(r.ID))
+		}
+		for _, r := range remove {
+			if err := deleteRecord(r); err != nil {
+				return err
+			}
+		}
+		for _, r := range put {
+			if err := deleteRecord(r); err != nil {
+				return err
+			}
+			if err := c.exec(ctx, "INSERT INTO "+mainName+".record VALUES (?, ?, ?)", []byte(r.Kind), []byte(r.ID), r.Data); err != nil {
+				return err
+			}
+		}
+		for _, e := range trail {
+			n.entry++
+			e.Number = n.entry
+			doc, err := json.Marshal(e)
+			if err != nil {
+				return fmt.Errorf("entry of the trail: %w", err)
+			}
+			if err := c.exec(ctx, "INSERT INTO "+mainName+".trail VALUES (?, ?)", e.Number, string(doc)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Trail returns entries, newest first.
+func (s *Store) Trail(ctx context.Context, before int64, limit int) ([]store.Entry, error) {
+	which := ""
+	if before != 0 {
+		which = fmt.Sprintf("WHERE number < %d ", before)
+	}
+	var all []store.Entry
+	err := s.read(func(c *conn) error {
+		all = nil
+		return c.query(ctx, func(ch *chunk) error {
+			for _, doc := range column[text](ch, 0) {
+				var e store.Entry
+				if err := json.Unmarshal(doc.view(), &e); err != nil {
+					return fmt.Errorf("entry of the trail: %w", err)
+				}
+				all = append(all, e)
+			}
+			return nil
+		}, fmt.Sprintf("SELECT doc FROM %s.trail %sORDER BY number DESC LIMIT %d", mainName, which, max(0, limit)))
+	})
+	return all, err
+}
