@@ -299,6 +299,7 @@ type listener struct {
 	purpose string
 	net     net.Listener
 	server  *http.Server
+	drained chan struct{} // closed when the last request has been answered
 }
 
 // drain is how long requests may go on when the service ends.
@@ -306,19 +307,18 @@ const drain = 8 * time.Second
 
 // serve serves until ctx ends, and then waits for the requests that were begun.
 func (l *listener) serve(ctx context.Context) error {
-	done := make(chan error, 1)
-	go func() { done <- l.server.Serve(l.net) }()
-	select {
-	case err := <-done:
+	defer context.AfterFunc(ctx, func() {
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
+		defer cancel()
+		if err := l.server.Shutdown(last); err != nil {
+			_ = l.server.Close() // they have had their time
+		}
+		close(l.drained)
+	})()
+	if err := l.server.Serve(l.net); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("%s: %w", l.purpose, err)
-	case <-ctx.Done():
 	}
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
-	defer cancel()
-	if err := l.server.Shutdown(last); err != nil {
-		_ = l.server.Close() // they have had their time
-	}
-	<-done
+	<-l.drained
 	return nil
 }
 
@@ -339,7 +339,7 @@ func (s *service) listen(ctx context.Context, api http.Handler, tlsConfig *tls.C
 		if tlsConfig != nil {
 			l = tls.NewListener(l, tlsConfig)
 		}
-		all = append(all, &listener{purpose, l, &http.Server{
+		all = append(all, &listener{purpose: purpose, net: l, drained: make(chan struct{}), server: &http.Server{
 			Handler: h, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: body, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
 			ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
 		}})

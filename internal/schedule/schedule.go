@@ -243,27 +243,52 @@ func (s *Schedule) make(ctx context.Context, end int64, byHand bool) (*store.Run
 }
 
 func (s *Schedule) run(ctx context.Context, end int64, byHand bool) (*store.Run, error) {
+	l, err := s.look(ctx, *s.detect.Load(), end, byHand)
+	if err != nil {
+		return nil, err
+	}
+	return l.run, s.o.Store.SaveRun(ctx, l.run, l.findings, l.change)
+}
+
+// Try looks at the window of a run by other settings, and stores nothing.
+func (s *Schedule) Try(ctx context.Context, o detect.Options, end int64) (*store.Run, []store.Finding, error) {
+	if o.Workers == 0 {
+		o.Workers = runtime.GOMAXPROCS(0)
+	}
+	l, err := s.look(ctx, o, end, true)
+	if err != nil {
+		return nil, nil, err
+	}
+	return l.run, l.findings, nil
+}
+
+// A look is what a run finds, before it is stored.
+type look struct {
+	run      *store.Run
+	findings []store.Finding
+	change   store.SliceChange
+}
+
+func (s *Schedule) look(ctx context.Context, o detect.Options, end int64, byHand bool) (*look, error) {
 	r := &store.Run{End: end, StartedAt: s.o.Now().UTC(), ByHand: byHand}
-	o := *s.detect.Load()
+	l := &look{run: r}
 	o.Runs = detect.Runs{Mode: detect.At, End: end}
 	o.Takes = detect.StatisticsOnly
 	g, err := detect.New(o)
 	if err != nil {
 		return nil, err
 	}
-	var change store.SliceChange
 	if o.Rank != nil {
-		if change, err = s.look(ctx, g, &o, r); err != nil {
+		if l.change, err = s.back(ctx, g, &o, r); err != nil {
 			return nil, err
 		}
 	}
 	if r.Events, err = s.window(ctx, g, &o); err != nil {
 		return nil, err
 	}
-	var findings []store.Finding
 	err = g.Detect(ctx, func(f *finding.Result) error {
 		if f.Found() {
-			findings = append(findings, Stored(f))
+			l.findings = append(l.findings, Stored(f))
 		}
 		return nil
 	})
@@ -271,10 +296,10 @@ func (s *Schedule) run(ctx context.Context, end int64, byHand bool) (*store.Run,
 		return nil, err
 	}
 	sum := g.Summary()
-	r.Groups, r.Rows, r.Timed, r.Hidden, r.Findings = int64(sum.Groups), int64(sum.Rows), int64(sum.Timed), int64(sum.Hidden), int64(len(findings))
+	r.Groups, r.Rows, r.Timed, r.Hidden, r.Findings = int64(sum.Groups), int64(sum.Rows), int64(sum.Timed), int64(sum.Hidden), int64(len(l.findings))
 	r.Dropped = sum.Dropped + sum.CallsDropped
 	r.FinishedAt = s.o.Now().UTC()
-	return r, s.o.Store.SaveRun(ctx, r, findings, change)
+	return l, nil
 }
 
 // Stored returns a result as a store keeps it.

@@ -443,3 +443,73 @@ func TestNewChecksItsOptions(t *testing.T) {
 		}
 	}
 }
+
+func TestTryStoresNothing(t *testing.T) {
+	w := simulated(t, 6*time.Hour)
+	start := time.Unix(0, w.events[0].TimeNanos).UTC().Truncate(time.Hour)
+	f := &feed{world: w, store: memory.New(time.Now)}
+	s := f.schedule(t, nil)
+	f.until(t, start.Add(6*time.Hour+2*time.Minute))
+	due(t, s)
+	end := start.Add(6 * time.Hour).Unix()
+	want := stored(t, f.store, end)
+	docs := func(o detect.Options) (docs []string) {
+		_, findings, err := s.Try(t.Context(), o, end)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range findings {
+			docs = append(docs, string(findings[i].Doc))
+		}
+		return docs
+	}
+	if d := gocmp.Diff(want, docs(settings(t))); d != "" {
+		t.Errorf("by the settings of the run: stored (-) and tried (+):\n%s", d)
+	}
+	o := settings(t)
+	r := *o.Rank
+	r.MinScore = 90
+	o.Rank = &r
+	if got := docs(o); len(got) >= len(want) {
+		t.Errorf("by a higher least score: got %d findings, want fewer than %d", len(got), len(want))
+	}
+	if d := gocmp.Diff(want, stored(t, f.store, end)); d != "" {
+		t.Errorf("what is stored changed (-before +after):\n%s", d)
+	}
+}
+
+func TestOtherGroupsBeginAnew(t *testing.T) {
+	w := simulated(t, 6*time.Hour)
+	start := time.Unix(0, w.events[0].TimeNanos).UTC().Truncate(time.Hour)
+	f := &feed{world: w, store: memory.New(time.Now)}
+	s := f.schedule(t, nil)
+	for h := 1; h <= 5; h++ {
+		f.until(t, start.Add(time.Duration(h)*time.Hour+2*time.Minute))
+		due(t, s)
+	}
+	o := settings(t)
+	o.GroupBy = []event.Field{event.HostName, event.UserName}
+	s.Reload(o)
+	f.until(t, start.Add(6*time.Hour+2*time.Minute))
+	due(t, s)
+	list, err := f.store.Slices(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(list) != 1 || list[0].FirstNanos > start.Add(time.Minute).UnixNano() {
+		t.Fatalf("got %d slices, want one of all events", len(list))
+	}
+	end := start.Add(6 * time.Hour).Unix()
+	var want []string
+	paths, _ := files.Expand([]string{w.path})
+	o.Runs = detect.Runs{Mode: detect.At, End: end}
+	if _, err := scan.Run(t.Context(), scan.Options{Options: o, Files: paths, Formats: all.Formats}, func(r *finding.Result) error {
+		want = append(want, string(finding.AppendJSON(nil, r)))
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if d := gocmp.Diff(want, stored(t, f.store, end)); d != "" || len(want) == 0 {
+		t.Errorf("scan (-) and run (+), of %d:\n%s", len(want), d)
+	}
+}

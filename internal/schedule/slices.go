@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	"github.com/klauspost/compress/zstd"
@@ -25,12 +26,27 @@ const (
 // day is how many slices of runs become one.
 func (s *Schedule) day() int { return max(2, int(24*time.Hour/s.o.Every)) }
 
-// look gives g the calls that the run looks back on, and returns how the slices change.
-func (s *Schedule) look(ctx context.Context, g *detect.Gathering, o *detect.Options, r *store.Run) (store.SliceChange, error) {
+// back gives g the calls that the run looks back on, and returns how the slices change.
+func (s *Schedule) back(ctx context.Context, g *detect.Gathering, o *detect.Options, r *store.Run) (store.SliceChange, error) {
 	var change store.SliceChange
 	list, err := s.o.Store.Slices(ctx)
 	if err != nil {
 		return change, err
+	}
+	if len(list) > 0 {
+		by, err := s.groupedBy(ctx, list[len(list)-1])
+		if err != nil {
+			return change, err
+		}
+		if by != groupBy(o) {
+			// Who called whom is told of other groups than now: it is made anew of the events that
+			// are kept.
+			s.o.Log.Warn("looking back begins anew: group_by was changed", "from", by, "to", groupBy(o), "slices", len(list))
+			for _, slice := range list {
+				change.Remove = append(change.Remove, slice.ID)
+			}
+			list = nil
+		}
 	}
 	var after store.Slice // where the last slice ends: the new one begins there
 	if len(list) > 0 {
@@ -52,12 +68,8 @@ func (s *Schedule) look(ctx context.Context, g *detect.Gathering, o *detect.Opti
 		if slice.FirstNanos > r.End*1e9 {
 			continue
 		}
-		data, err := s.load(ctx, slice)
-		if err == nil {
-			err = g.Merge(data)
-		}
-		if err != nil {
-			return change, fmt.Errorf("slice %d: %w", slice.ID, err)
+		if err := s.merge(ctx, g, slice); err != nil {
+			return change, err
 		}
 	}
 	if !r.ByHand {
@@ -97,7 +109,7 @@ func (s *Schedule) slice(ctx context.Context, o *detect.Options, before store.Sl
 		return slice, 0, err
 	}
 	g.Seal()
-	if slice, err = packed(g.Slice(math.MinInt64, 0)); err != nil {
+	if slice, err = packed(g.Slice(math.MinInt64, 0), o); err != nil {
 		return slice, 0, err
 	}
 	slice.After, slice.Through, slice.End, slice.Level = before.Through, through, end, ofRun
@@ -145,17 +157,13 @@ func (s *Schedule) join(ctx context.Context, o *detect.Options, list []store.Sli
 		return err
 	}
 	for _, slice := range list {
-		data, err := s.load(ctx, slice)
-		if err == nil {
-			err = g.Merge(data)
-		}
-		if err != nil {
-			return fmt.Errorf("slice %d: %w", slice.ID, err)
+		if err := s.merge(ctx, g, slice); err != nil {
+			return err
 		}
 		change.Remove = append(change.Remove, slice.ID)
 	}
 	g.Seal()
-	joined, err := packed(g.Slice(afterNanos, sinceNanos))
+	joined, err := packed(g.Slice(afterNanos, sinceNanos), o)
 	if err != nil {
 		return err
 	}
@@ -165,37 +173,69 @@ func (s *Schedule) join(ctx context.Context, o *detect.Options, list []store.Sli
 	return nil
 }
 
-// packed returns a slice as a store keeps it.
-func packed(data detect.Slice) (store.Slice, error) {
+// packed returns a slice as a store keeps it: its parts, compressed, and behind them by which
+// fields its groups are.
+func packed(data detect.Slice, o *detect.Options) (store.Slice, error) {
 	z, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest))
 	if err != nil {
 		return store.Slice{}, err
 	}
-	slice := store.Slice{FirstNanos: data.FirstNanos, LastNanos: data.LastNanos, Count: len(data.Parts), Parts: make([][]byte, len(data.Parts))}
-	for i, part := range data.Parts {
-		slice.Parts[i] = z.EncodeAll(part, nil)
+	slice := store.Slice{FirstNanos: data.FirstNanos, LastNanos: data.LastNanos}
+	for _, part := range data.Parts {
+		slice.Parts = append(slice.Parts, z.EncodeAll(part, nil))
 	}
+	slice.Parts = append(slice.Parts, []byte(groupBy(o)))
+	slice.Count = len(slice.Parts)
 	return slice, z.Close()
 }
 
-// load returns the data of a slice, from the store where slice itself has none.
-func (s *Schedule) load(ctx context.Context, slice store.Slice) (detect.Slice, error) {
-	data := detect.Slice{FirstNanos: slice.FirstNanos, LastNanos: slice.LastNanos, Parts: make([][]byte, slice.Count)}
+// groupBy names the fields that groups are by; "" for the automatic ones.
+func groupBy(o *detect.Options) string {
+	var names []string
+	for _, f := range o.GroupBy {
+		names = append(names, f.String())
+	}
+	return strings.Join(names, ",")
+}
+
+// groupedBy returns what groupBy said when a slice was made.
+func (s *Schedule) groupedBy(ctx context.Context, slice store.Slice) (string, error) {
+	b, err := s.part(ctx, slice, slice.Count-1)
+	return string(b), err
+}
+
+// part returns a part of a slice, from the store where slice itself has none.
+func (s *Schedule) part(ctx context.Context, slice store.Slice, i int) ([]byte, error) {
+	if slice.Parts != nil {
+		return slice.Parts[i], nil
+	}
+	b, err := s.o.Store.SliceData(ctx, slice.ID, i)
+	if err != nil {
+		return nil, fmt.Errorf("slice %d: %w", slice.ID, err)
+	}
+	return b, nil
+}
+
+// merge gives the calls of a slice to g.
+func (s *Schedule) merge(ctx context.Context, g *detect.Gathering, slice store.Slice) error {
 	z, err := zstd.NewReader(nil)
 	if err != nil {
-		return data, err
+		return err
 	}
 	defer z.Close()
-	for i := range data.Parts {
-		var part []byte
-		if slice.Parts != nil {
-			part = slice.Parts[i]
-		} else if part, err = s.o.Store.SliceData(ctx, slice.ID, i); err != nil {
-			return data, err
+	data := detect.Slice{FirstNanos: slice.FirstNanos, LastNanos: slice.LastNanos}
+	for i := range slice.Count - 1 {
+		b, err := s.part(ctx, slice, i)
+		if err == nil {
+			b, err = z.DecodeAll(b, nil)
 		}
-		if data.Parts[i], err = z.DecodeAll(part, nil); err != nil {
-			return data, err
+		if err != nil {
+			return fmt.Errorf("slice %d: %w", slice.ID, err)
 		}
+		data.Parts = append(data.Parts, b)
 	}
-	return data, nil
+	if err := g.Merge(data); err != nil {
+		return fmt.Errorf("slice %d: %w", slice.ID, err)
+	}
+	return nil
 }

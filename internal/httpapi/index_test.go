@@ -1,0 +1,235 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"fresnel/internal/finding"
+	"fresnel/internal/finding/findingtest"
+	"fresnel/internal/query"
+	"fresnel/internal/schedule"
+	"fresnel/internal/store"
+)
+
+// everything are the results of all kinds that there are.
+func everything() []*finding.Result {
+	return append(found(0), findingtest.Few(), findingtest.Untimed(), findingtest.Browser(), findingtest.Hostile(), moved(findingtest.Unseen(), 5))
+}
+
+// queries are such as the index knows the answers to.
+var indexedQueries = []string{
+	"", "*", "host.name: ws-0142", "host.name: WS-*", "not host.name: ws-*", "host.name: *", "process.name: (updater.exe or *Relay*)", "source.ip: 10.20.0.0/16",
+	"destination.ip: 198.51.100.77", "fresnel.destination.ip: 203.0.113.9", "fresnel.destination.ip >= 203.0.113.0", "fresnel.destination.domain: *.example.net", `fresnel.destination.domain: *alert*`,
+	"event.risk_score >= 90", "event.risk_score: 55.5", "event.risk_score: *", "not event.risk_score: *", "event.risk_score < 56 and not host.name: ws-0142",
+	"fresnel.case.id: b8cf43113d9c41d97e074f3058fe2396", "fresnel.case.id: *", "fresnel.timing.period_s > 299 and fresnel.timing.period_s < 300", "fresnel.timing.jitter <= 0.0207",
+	"fresnel.timing.callbacks: 285", "fresnel.timing.callbacks < 100", "beacon_stats.beaconing_score: 3", "beacon_stats.beaconing_score >= 1 or host.name: ws-0007",
+	`@timestamp >= "2026-01-01T05:55:18.989773Z"`, `@timestamp: "2026-01-01T05:55:18.989773Z"`, `@timestamp: 2026-01-01`, "@timestamp >= now-20m", "fresnel.timing.first < 2026", `fresnel.timing.last: "2026-01-01T05:55"`,
+	`fresnel.run.end: "2026-01-01T06:00:00Z"`, "fresnel.run.end < now-1h", "host.name: true", `process.name: "<img src=x onerror=alert(1)>\u202egpj.exe\u001b[31m"`,
+}
+
+// TestIndexAnswersAsDocumentsDo holds that facts say of a query what the whole document does.
+func TestIndexAnswersAsDocumentsDo(t *testing.T) {
+	s := open(t, Limits{})
+	r := newReader()
+	answered := 0
+	for _, text := range indexedQueries {
+		q, err := query.Parse(text)
+		if err == nil {
+			err = q.Check(s.api.names)
+		}
+		if err != nil {
+			t.Fatalf("%q: %v", text, err)
+		}
+		if !isIndexed(q.Root()) {
+			t.Errorf("%q: got a query that needs documents, want one that facts answer", text)
+		}
+		for _, result := range everything() {
+			f := schedule.Stored(result)
+			facts, err := r.read(&f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			whole, err := query.NewDocument(f.Doc)
+			if err != nil {
+				t.Fatal(err)
+			}
+			small := facts.appendDocument(nil, f.Score, f.RunEnd)
+			part, err := query.NewDocument(small)
+			if err != nil {
+				t.Fatalf("%s: %v", small, err)
+			}
+			want := q.Match(whole, s.now)
+			if got := part != nil && q.Match(part, s.now); got != want {
+				t.Errorf("%q of %v: got %v, want %v: %s", text, result.Group.Values, got, want, small)
+			}
+			if want && text != "" {
+				answered++
+			}
+		}
+	}
+	if answered < len(indexedQueries) {
+		t.Errorf("got %d matches, want queries that match something", answered)
+	}
+}
+
+func TestQueriesThatNeedDocuments(t *testing.T) {
+	s := open(t, Limits{})
+	for _, text := range []string{
+		"chrome", "process.*: chrome", "process: *", "fresnel.reasons: {code: folder}", "process.executable: x", "@timestamp: 2026-01-01*", "event.risk_score: 9*", "not (host.name: a or x)",
+		"host.name: a and beacon_stats.periodic: true", "user.name: *",
+	} {
+		q, err := query.Parse(text)
+		if err == nil {
+			err = q.Check(s.api.names)
+		}
+		if err != nil {
+			t.Fatalf("%q: %v", text, err)
+		}
+		if isIndexed(q.Root()) {
+			t.Errorf("%q: got a query that facts answer, want one that needs documents", text)
+		}
+	}
+}
+
+// TestBothWaysToReadAreTheSame holds that what is read by documents is what the index has.
+func TestBothWaysToReadAreTheSame(t *testing.T) {
+	s := open(t, Limits{})
+	fill(t, s.store, 4)
+	all, err := query.Parse("fresnel.id: *") // which facts do not know
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, view := range []bool{false, true} {
+		gather := func(q *query.Query) (list []seen) {
+			l := &look{span: span{firstSecond, lastSecond}, all: view, query: q, now: s.now}
+			if _, err := s.api.each(t.Context(), l, func(one *seen) (bool, error) {
+				list = append(list, *one)
+				list[len(list)-1].doc = nil
+				return true, nil
+			}); err != nil {
+				t.Fatal(err)
+			}
+			return list
+		}
+		byIndex, byDocuments := gather(nil), gather(all)
+		if diff := cmp.Diff(byDocuments, byIndex, cmp.AllowUnexported(seen{}, facts{}, number{})); diff != "" || len(byIndex) == 0 {
+			t.Errorf("view of all: %v, %d by the index (-documents +index)\n%.3000s", view, len(byIndex), diff)
+		}
+	}
+}
+
+// A counting store counts how often findings are read.
+type counting struct {
+	store.Store
+	mu    sync.Mutex
+	reads map[int64]int // by run
+}
+
+func (c *counting) FindingsIn(ctx context.Context, from, to int64, f func(*store.Finding) bool) error {
+	c.mu.Lock()
+	c.reads[from]++
+	c.mu.Unlock()
+	return c.Store.FindingsIn(ctx, from, to, f)
+}
+
+func TestRunsAreReadOnce(t *testing.T) {
+	s := open(t, Limits{})
+	c := &counting{Store: s.store, reads: map[int64]int{}}
+	s.api.index = newIndex(c, 1000)
+	var wait sync.WaitGroup
+	for range 4 {
+		wait.Go(func() { s.ask("", "GET", "/api/v1/overview", "", "Authorization", basic("bob", password)) })
+	}
+	wait.Wait()
+	last := int64(findingtest.RunEnd)
+	if diff := cmp.Diff(map[int64]int{last: 1, last - 3600: 1, last - 7200: 1}, c.reads); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	// A run that replaces another is seen, also when it has as many findings.
+	again := found(0)
+	again[0].Group.Values = []string{"ws-9999", "new.exe"}
+	s.now = s.now.Add(1)
+	var findings []store.Finding
+	for _, r := range again {
+		findings = append(findings, schedule.Stored(r))
+	}
+	if err := s.store.SaveRun(t.Context(), &store.Run{End: last, StartedAt: s.now, FinishedAt: s.now, Findings: int64(len(findings))}, findings, store.SliceChange{}); err != nil {
+		t.Fatal(err)
+	}
+	if o := into[Overview](s.get("/api/v1/overview?q=host.name:ws-9999"), 200); o.Documents != 1 || c.reads[last] != 2 {
+		t.Errorf("got %d documents after %d reads, want the run read again", o.Documents, c.reads[last])
+	}
+}
+
+func TestIndexForgetsWhatWasNotAskedForLongest(t *testing.T) {
+	s := open(t, Limits{})
+	for i := range int64(10) {
+		r := moved(findingtest.Ranked(), -100-i)
+		r.Group.Values = []string{fmt.Sprintf("host-%d", i), "p.exe"}
+		save(t, s.store, r.RunEnd, []*finding.Result{r, r, r})
+	}
+	x := newIndex(s.store, 20)
+	runs, err := s.store.RunsIn(t.Context(), findingtest.RunEnd+1, lastSecond, 100)
+	if err != nil || len(runs) != 10 {
+		t.Fatalf("got %d runs and error %v, want 10", len(runs), err)
+	}
+	slices.Reverse(runs)
+	for i := range runs {
+		entries, texts, err := x.of(t.Context(), &runs[i])
+		if err != nil || len(entries) != 3 || texts[entries[0].hostName] != fmt.Sprintf("host-%d", i) {
+			t.Fatalf("run %d: got %d entries and error %v", i, len(entries), err)
+		}
+		if _, _, err := x.of(t.Context(), &runs[0]); err != nil { // which is asked for all the time
+			t.Fatal(err)
+		}
+		if x.size > x.most {
+			t.Errorf("got %d entries, want at most %d", x.size, x.most)
+		}
+	}
+	total := 0
+	for _, run := range x.byEnd {
+		total += len(run.entries)
+	}
+	if x.size != total || x.byEnd[runs[0].End] == nil || x.byEnd[runs[9].End] == nil || x.byEnd[runs[1].End] != nil {
+		t.Errorf("got size %d of %d entries, and runs %v, want the ones asked for last", x.size, total, len(x.byEnd))
+	}
+	x.makeRoom(0)
+	for i := range 100 {
+		x.number(strings.Repeat("x", i))
+	}
+	if x.makeRoom(1); len(x.texts) != 1 || x.size != 0 {
+		t.Errorf("got %d texts, want those of runs that are gone to be forgotten", len(x.texts))
+	}
+}
+
+func TestIndexTellsErrors(t *testing.T) {
+	s := open(t, Limits{})
+	x := newIndex(s.store, 20)
+	broken := errors.New("broken")
+	s.store.fail(broken)
+	if _, _, err := x.of(t.Context(), &store.Run{End: findingtest.RunEnd}); !errors.Is(err, broken) {
+		t.Errorf("got error %v, want that of the store", err)
+	}
+	s.store.fail(nil)
+	bad := schedule.Stored(findingtest.Ranked())
+	bad.ID, bad.RunEnd = "not an id", 99
+	if err := s.store.SaveRun(t.Context(), &store.Run{End: 99}, []store.Finding{bad}, store.SliceChange{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := x.of(t.Context(), &store.Run{End: 99}); err == nil || !strings.Contains(err.Error(), "not an id") {
+		t.Errorf("got error %v, want one of the id", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	x.loading <- struct{}{}
+	if _, _, err := x.of(ctx, &store.Run{End: 5}); !errors.Is(err, context.Canceled) {
+		t.Errorf("got error %v, want that the client is gone", err)
+	}
+}
