@@ -110,15 +110,16 @@ type pool struct {
 	programs map[program]*program // of one generation
 }
 
-func (p *pool) program(m *program) *program {
-	if known := p.programs[*m]; known != nil {
+func (p *pool) program(m program) *program {
+	if known := p.programs[m]; known != nil {
 		return known
 	}
 	if p.programs == nil {
 		p.programs = map[program]*program{}
 	}
-	p.programs[*m] = m
-	return m
+	kept := m
+	p.programs[m] = &kept
+	return &kept
 }
 
 func (p *pool) text(b []byte) string {
@@ -243,7 +244,7 @@ type (
 
 func (c *caller) take(e *event.Event, p *pool) {
 	c.sourceIP, c.hostName, c.userName, c.entityID, c.pid = e.SourceIP, e.HostName, e.UserName, e.ProcessEntityID, e.ProcessPID
-	c.program = p.program(&program{
+	c.program = p.program(program{
 		name: e.ProcessName, executable: e.ProcessExecutable, hash: e.ProcessHashSHA256,
 		parentName: e.ProcessParentName, parentHash: e.ProcessParentHashSHA256,
 		signatureStatus: e.SignatureStatus, signatureSubject: e.SignatureSubjectName,
