@@ -1,3 +1,5 @@
+//go:build cgo
+
 // Serve measures the service's two costs on made-up events: how fast they are stored, and how
 // long a run over them takes.
 //

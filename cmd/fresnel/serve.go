@@ -202,7 +202,7 @@ func (s *service) run(ctx context.Context, a *app, loaded *config.Loaded, load f
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/", api)
-	mux.Handle("GET /metrics", s.metrics.Handler())
+	mux.Handle("GET /metrics", s.numbers())
 	var tlsConfig *tls.Config
 	if c.Serve.TLSCert != "" {
 		pair, err := tls.LoadX509KeyPair(c.Serve.TLSCert, c.Serve.TLSKey)
@@ -244,6 +244,17 @@ func (s *service) run(ctx context.Context, a *app, loaded *config.Loaded, load f
 	}
 	s.log.Info("ended")
 	return err
+}
+
+// numbers answers with the metrics: to everybody on this machine, and to who may read findings
+// where others can reach the API.
+func (s *service) numbers() http.Handler {
+	if auth.CheckListen(s.config.Serve.Listen, false, false) == nil {
+		return s.metrics.Handler()
+	}
+	return s.auth.Require(auth.Read, func(w http.ResponseWriter, _ *http.Request, r auth.Refusal) {
+		http.Error(w, r.Reason, r.Status)
+	}, s.metrics.Handler())
 }
 
 // quietAfter is how long an input that works may bring nothing before it counts as idle.
