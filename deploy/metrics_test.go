@@ -29,7 +29,8 @@ type labels map[string][]string
 // served returns the metrics of a service to which everything has happened once.
 func served(t *testing.T) map[string]labels {
 	t.Helper()
-	m := metrics.New(memory.New(time.Now), time.Now)
+	m := metrics.New(memory.New(time.Now), nil, time.Now)
+	m.Add(metrics.Bulk, "bulk")
 	for _, status := range []int{200, 401, 403, 413, 429, 503} {
 		m.Request(bulk.Tally{Route: "bulk", Status: status, Stored: 1, Known: 1, Passed: 1, Rejected: 1, Refused: 1})
 	}
