@@ -8,6 +8,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"log/slog"
@@ -74,22 +75,28 @@ func run() error {
 	if err != nil {
 		return err
 	}
+	// As the service does it: a run every hour. The last one looks at all events, of which
+	// those of the hours before are in slices.
+	ctx, cancel := context.WithCancel(ctx)
+	begun, cpu = time.Now(), processorTime()
+	var failed error
 	sched, err := schedule.New(schedule.Options{
-		Store: s, Detect: what, Every: time.Hour, CatchUp: time.Hour, Remember: 24 * time.Hour, Log: o.Log, Now: func() time.Time { return end.Add(time.Minute) },
+		Store: s, Detect: what, Every: time.Hour, CatchUp: 7 * time.Hour, Remember: 24 * time.Hour, Log: o.Log, Now: func() time.Time { return end.Add(time.Minute) },
+		Done: func(r *store.Run, err error) {
+			if failed = err; err == nil {
+				fmt.Printf("run over %d events, %d groups, %d rows: %v, %v of processor, %d findings; %d MB resident at most so far\n",
+					r.Events, r.Groups, r.Rows, time.Since(begun).Round(time.Millisecond), (processorTime() - cpu).Round(time.Millisecond), r.Findings, peakMB())
+			}
+			if err != nil || r.End == end.Unix() {
+				cancel()
+			}
+			begun, cpu = time.Now(), processorTime()
+		},
 	})
 	if err != nil {
 		return err
 	}
-	for range 3 {
-		begun, cpu = time.Now(), processorTime()
-		r, err := sched.RunAt(ctx, end.Unix())
-		if err != nil {
-			return err
-		}
-		fmt.Printf("run over %d events, %d groups, %d rows: %v, %v of processor, %d findings; %d MB resident at most\n",
-			r.Events, r.Groups, r.Rows, time.Since(begun).Round(time.Millisecond), (processorTime() - cpu).Round(time.Millisecond), r.Findings, peakMB())
-	}
-	return nil
+	return errors.Join(sched.Run(ctx), failed)
 }
 
 // fill stores events of groups that call at random times, a few of them on a timer.
