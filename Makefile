@@ -46,12 +46,14 @@ demo-serve: build
 test:
 	go test -timeout 3m ./...
 	FRESNEL_SHARED=none go test -timeout 5m -race $(CONCURRENT) # without the shared captures, which take minutes there
+	./web/check
 
 ## test-integration: a browser, DuckDB and the other platforms; installs what it needs
 test-integration: build
 	./test/integration/setup
 	./deploy/setup
 	go test -tags integration -count=1 -timeout 12m -v ./test/integration ./deploy
+	./web/e2e
 
 ## lint: format, vet, linters, layers, other platforms, go.mod, generated files
 lint: format crossbuild layers generated
@@ -61,7 +63,7 @@ lint: format crossbuild layers generated
 	$(GOLANGCI) run ./...
 
 format:
-	@out=$$(gofmt -l cmd internal bench test testdata deploy); if [ -n "$$out" ]; then echo "not formatted by gofmt:"; echo "$$out"; exit 1; fi
+	@out=$$(gofmt -l cmd internal bench test testdata deploy web/*.go); if [ -n "$$out" ]; then echo "not formatted by gofmt:"; echo "$$out"; exit 1; fi
 
 crossbuild:
 	@mkdir -p build/cross

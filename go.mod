@@ -2,6 +2,8 @@ module fresnel
 
 go 1.26.0
 
+ignore ./web/node_modules
+
 require (
 	github.com/duckdb/duckdb-go-bindings v0.10506.0
 	github.com/google/go-cmp v0.7.0

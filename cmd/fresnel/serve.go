@@ -14,7 +14,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -34,6 +33,7 @@ import (
 	"fresnel/internal/source/all"
 	"fresnel/internal/store"
 	"fresnel/internal/tail"
+	"fresnel/web"
 )
 
 func (a *app) serveCommand() *cobra.Command {
@@ -115,12 +115,16 @@ type service struct {
 	auth     *auth.Auth
 	schedule *schedule.Schedule
 	metrics  *metrics.Metrics
+	tuner    *tuner
 	id       string // of this installation
-	loaded   atomic.Pointer[config.Loaded]
 }
 
 // serve runs the service until ctx ends.
 func (a *app) serve(ctx context.Context, loaded *config.Loaded, load func() (*config.Loaded, error)) (err error) {
+	// From here on it does not end the program, which may have to wait for its database.
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	defer signal.Stop(hup)
 	c := &loaded.Config
 	log := slog.New(slog.NewTextHandler(a.stderr, nil))
 	for _, l := range [][2]string{{"serve", c.Serve.Listen}, {"ingest", c.Ingest.Listen}} {
@@ -131,15 +135,13 @@ func (a *app) serve(ctx context.Context, loaded *config.Loaded, load func() (*co
 			return fmt.Errorf("%s.%w", l[0], err) // err begins with listen
 		}
 	}
-	what, err := detection(c)
-	if err != nil {
+	if _, err := detection(c); err != nil {
 		return err
 	}
 	if err := checkMaps(c.Inputs.Delimited); err != nil {
 		return err
 	}
 	s := &service{log: log, config: c}
-	s.loaded.Store(loaded)
 	dir, err := dataDir(c)
 	if err != nil {
 		return err
@@ -162,13 +164,21 @@ func (a *app) serve(ctx context.Context, loaded *config.Loaded, load func() (*co
 	if s.auth, err = auth.Open(ctx, ac); err != nil {
 		return err
 	}
+	if s.tuner, err = openTuner(ctx, s.store, loaded, log); err != nil {
+		return err
+	}
+	what, err := detection(&s.tuner.loaded.Load().Config)
+	if err != nil {
+		return err
+	}
 	if s.schedule, err = schedule.New(schedule.Options{
 		Store: s.store, Detect: what, Every: c.Schedule.Every, Delay: c.Schedule.Delay, CatchUp: c.Schedule.CatchUp, Remember: c.Store.Remember,
 		Ready: s.metrics.CaughtUp, Log: log, Now: time.Now, Done: s.ran,
 	}); err != nil {
 		return err
 	}
-	return s.run(ctx, a, loaded, load, dir)
+	s.tuner.schedule = s.schedule
+	return s.run(ctx, a, hup, load, dir)
 }
 
 // installation returns the name of this installation, which is made up once.
@@ -194,14 +204,14 @@ func (s *service) ran(r *store.Run, err error) {
 	}
 }
 
-func (s *service) run(ctx context.Context, a *app, loaded *config.Loaded, load func() (*config.Loaded, error), dir string) error {
+func (s *service) run(ctx context.Context, a *app, hup <-chan os.Signal, load func() (*config.Loaded, error), dir string) error {
 	c := s.config
 	api, err := httpapi.New(s.apiOptions())
 	if err != nil {
 		return err
 	}
 	mux := http.NewServeMux()
-	mux.Handle("/", api)
+	mux.Handle("/", web.Handler(api))
 	mux.Handle("GET /metrics", s.numbers())
 	var tlsConfig *tls.Config
 	if c.Serve.TLSCert != "" {
@@ -235,9 +245,15 @@ func (s *service) run(ctx context.Context, a *app, loaded *config.Loaded, load f
 		group.Go(func() error { return t.Run(ctx) })
 	}
 	group.Go(func() error { return s.schedule.Run(ctx) })
-	group.Go(func() error { return s.auth.Run(ctx) })
+	group.Go(func() error {
+		// All that it keeps for the end is who was last seen when: no reason to end as a failure on a full disk.
+		if err := s.auth.Run(ctx); err != nil {
+			s.log.Warn("users and sessions not stored", "err", err)
+		}
+		return nil
+	})
 	group.Go(func() error { return s.retain(ctx) })
-	group.Go(func() error { return s.reload(ctx, loaded, load) })
+	group.Go(func() error { return s.tuner.reload(ctx, hup, load) })
 	err = group.Wait()
 	if errors.Is(err, context.Canceled) {
 		err = nil
@@ -262,11 +278,11 @@ const quietAfter = 10 * time.Minute
 
 func (s *service) apiOptions() httpapi.Options {
 	return httpapi.Options{
-		Store: s.store, Auth: s.auth, Detector: s.schedule, Product: "fresnel", Version: version, Now: time.Now, Log: s.log,
-		Params:  func() beacon.Params { return s.loaded.Load().Config.Beacon },
-		GroupBy: func() []event.Field { return s.loaded.Load().Config.GroupFields() },
+		Store: s.store, Auth: s.auth, Detector: s.schedule, Tuner: s.tuner, Product: "fresnel", Version: version, Now: time.Now, Log: s.log,
+		Params:  func() beacon.Params { return s.tuner.loaded.Load().Config.Beacon },
+		GroupBy: func() []event.Field { return s.tuner.loaded.Load().Config.GroupFields() },
 		Settings: func() (list []httpapi.Setting) {
-			for _, v := range s.loaded.Load().Values() {
+			for _, v := range s.tuner.loaded.Load().Values() {
 				list = append(list, httpapi.Setting{Key: v.Key, Value: v.Value, Default: v.Default, Origin: v.From, Doc: v.Doc})
 			}
 			return list
@@ -351,8 +367,9 @@ func (s *service) listen(ctx context.Context, api http.Handler, tlsConfig *tls.C
 			l = tls.NewListener(l, tlsConfig)
 		}
 		all = append(all, &listener{purpose: purpose, net: l, drained: make(chan struct{}), server: &http.Server{
-			Handler: h, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: body, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
-			ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
+			Handler: h, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: body, IdleTimeout: 2 * time.Minute,
+			MaxHeaderBytes: 128 << 10, // the longest query that is taken, 8192 characters, is up to 96 KiB long in a URL
+			ErrorLog:       slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
 		}})
 		return nil
 	}
@@ -441,50 +458,4 @@ func (s *service) retain(ctx context.Context) error {
 			return nil
 		}
 	}
-}
-
-// reload reads the settings again at each SIGHUP. What the detection looks for changes with
-// the next run; other settings that differ are named, and count from the next start on.
-func (s *service) reload(ctx context.Context, old *config.Loaded, load func() (*config.Loaded, error)) error {
-	hup := make(chan os.Signal, 1)
-	signal.Notify(hup, syscall.SIGHUP)
-	defer signal.Stop(hup)
-	for {
-		select {
-		case <-hup:
-		case <-ctx.Done():
-			return nil
-		}
-		loaded, err := load()
-		if err == nil {
-			err = s.apply(old, loaded)
-		}
-		if err != nil {
-			for _, line := range messages(err) {
-				s.log.Error("settings not reloaded, the old ones stay", "err", line)
-			}
-			continue
-		}
-		old = loaded
-	}
-}
-
-// apply makes new settings count.
-func (s *service) apply(old, loaded *config.Loaded) error {
-	what, err := detection(&loaded.Config)
-	if err != nil {
-		return err
-	}
-	s.schedule.Reload(what)
-	s.loaded.Store(loaded)
-	changes := old.Diff(loaded)
-	for _, c := range changes {
-		when := "with the next run"
-		if !c.Detection() {
-			when = "with the next start"
-		}
-		s.log.Info("setting changed", "key", c.Key, "from", c.From, "to", c.To, "counts", when)
-	}
-	s.log.Info("settings reloaded", "changed", len(changes))
-	return nil
 }

@@ -32,7 +32,7 @@ type database interface {
 }
 
 // withStore opens the database that the settings name, for one command.
-func (a *app) withStore(f *serveFlags, use func(c *config.Config, s database) error) (err error) {
+func (a *app) withStore(f *serveFlags, use func(loaded *config.Loaded, s database) error) (err error) {
 	loaded, err := a.load(f.settings()...)
 	if err != nil {
 		return err
@@ -49,7 +49,7 @@ func (a *app) withStore(f *serveFlags, use func(c *config.Config, s database) er
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	return use(&loaded.Config, s)
+	return use(loaded, s)
 }
 
 func (a *app) runCommand() *cobra.Command {
@@ -75,14 +75,20 @@ in FRESNEL_KEY (its id:secret in base64, as it was shown) ask the service to do 
 			if server != "" {
 				return a.askForRun(cmd.Context(), server, key, end)
 			}
-			return a.withStore(&f, func(c *config.Config, s database) error {
+			return a.withStore(&f, func(loaded *config.Loaded, s database) error {
+				log := slog.New(slog.NewTextHandler(a.stderr, nil))
+				t, err := openTuner(cmd.Context(), s, loaded, log)
+				if err != nil {
+					return err
+				}
+				c := &t.loaded.Load().Config
 				what, err := detection(c)
 				if err != nil {
 					return err
 				}
 				sched, err := schedule.New(schedule.Options{
 					Store: s, Detect: what, Every: c.Schedule.Every, Delay: c.Schedule.Delay, CatchUp: c.Schedule.CatchUp, Remember: c.Store.Remember,
-					Log: slog.New(slog.NewTextHandler(a.stderr, nil)), Now: time.Now,
+					Log: log, Now: time.Now,
 				})
 				if err != nil {
 					return err
@@ -154,7 +160,7 @@ func (a *app) exportCommand() *cobra.Command {
 			if _, err := os.Stat(args[0]); err == nil {
 				return fmt.Errorf("%s: is there already, want a folder that is not", args[0])
 			}
-			return a.withStore(&f, func(_ *config.Config, s database) error {
+			return a.withStore(&f, func(_ *config.Loaded, s database) error {
 				n, err := s.Export(cmd.Context(), args[0], first.UnixNano(), last.UnixNano())
 				if err == nil {
 					fmt.Fprintf(a.stderr, "fresnel: %s written to %s\n", human.Plural(n, "event"), args[0])
@@ -188,7 +194,7 @@ func (a *app) importCommand() *cobra.Command {
 		Short: "add the events of Parquet files, as export wrote them, to the service's database",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.withStore(&f, func(_ *config.Config, s database) error {
+			return a.withStore(&f, func(_ *config.Loaded, s database) error {
 				n, err := s.Import(cmd.Context(), args[0])
 				if err == nil {
 					fmt.Fprintf(a.stderr, "fresnel: %s read from %s\n", human.Plural(n, "event"), args[0])

@@ -1,0 +1,76 @@
+/** What a page shows, as the address bar has it: whoever opens the link sees the same. */
+
+export interface View {
+  q: string;
+  from: string; // "" is the page's default
+  to: string; // "" is now
+}
+
+export const noView: View = { q: "", from: "", to: "" };
+
+export function viewOf(search: string): View {
+  const p = new URLSearchParams(search);
+  return { q: p.get("q") ?? "", from: p.get("from") ?? "", to: p.get("to") ?? "" };
+}
+
+export type Params = Record<string, string | number | boolean | undefined>;
+
+/** A path with parameters; those that are empty are left out. */
+export function link(path: string, ...params: Params[]): string {
+  const p = new URLSearchParams();
+  for (const [k, v] of Object.entries(Object.assign({}, ...params) as Params)) {
+    if (v !== undefined && v !== "" && v !== false) p.set(k, String(v));
+  }
+  const text = p.toString().replaceAll("+", "%20");
+  return text ? `${path}?${text}` : path;
+}
+
+/** A value as the query language quotes it. */
+export function quoted(value: string): string {
+  return `"${value.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"`;
+}
+
+export function clause(field: string, value: string): string {
+  return `${field}: ${quoted(value)}`;
+}
+
+/** Both queries at once. What has an "or" stands in parentheses. */
+export function and(...queries: string[]): string {
+  const all = queries.map((q) => q.trim()).filter((q) => q !== "" && q !== "*");
+  if (all.length < 2) return all[0] ?? "";
+  return all.map((q) => (loose(q) ? `(${q})` : q)).join(" and ");
+}
+
+function loose(q: string): boolean {
+  const bare = q.replace(/"(?:\\.|[^"\\])*"/g, '""').replace(/\\./g, "_");
+  return /(^|[\s()])or([\s()]|$)/i.test(bare);
+}
+
+export type Route =
+  | { page: "overview" | "findings" | "hosts" | "runs" | "inputs" | "config" | "users" | "keys" | "audit" | "account" | "nowhere" }
+  | { page: "finding" | "case"; id: string };
+
+export function routeOf(path: string): Route {
+  const [first = "", second, ...more] = path.replace(/^\/+|\/+$/g, "").split("/");
+  if (more.length > 0) return { page: "nowhere" };
+  if (second === undefined) {
+    switch (first) {
+      case "":
+        return { page: "overview" };
+      case "findings":
+      case "hosts":
+      case "runs":
+      case "inputs":
+      case "config":
+      case "users":
+      case "keys":
+      case "audit":
+      case "account":
+        return { page: first };
+    }
+    return { page: "nowhere" };
+  }
+  if (first === "findings" && /^[0-9a-f]{64}$/.test(second)) return { page: "finding", id: second };
+  if (first === "cases" && /^[0-9a-f]{32}$/.test(second)) return { page: "case", id: second };
+  return { page: "nowhere" };
+}

@@ -1,0 +1,113 @@
+import { useMemo, useState } from "preact/hooks";
+import type { Schema } from "../api/client";
+import { useAPI } from "../api/hooks";
+import { count, plural } from "../lib/format";
+import { short, rfc3339 } from "../lib/time";
+import { and, clause, link } from "../lib/url";
+import { Numbers } from "../plots/figure";
+import { Lines } from "../plots/lines";
+import { HeatMap, seriesClass } from "../plots/overview";
+import { ask, carry, useView } from "../ui/context";
+import { Failed, Loading, Panel, Text } from "../ui/parts";
+import { navigate } from "../ui/router";
+import { NoFindings } from "./overview";
+
+export const hostsFrom = "now-14d";
+
+/** How many steps the lines have at most: an hour each over two weeks. */
+const points = 340;
+
+export function HostsPage() {
+  const view = useView();
+  const params = ask(view, hostsFrom);
+  const overview = useAPI<Schema["Overview"]>(link("/api/v1/overview", params, { points }));
+  const runs = useAPI<Schema["RunList"]>(link("/api/v1/runs", { from: params.from, to: params.to, limit: 500 }));
+  const [on, setOn] = useState<number | null>(null);
+  const o = overview.data;
+  // Steps before the first run say nothing: the lines begin where there is something to see.
+  const begin = useMemo(() => Math.max(0, (o?.steps.findIndex((s) => s.documents > 0) ?? 0) - 1), [o]);
+  const at = useMemo(() => (o ? o.steps.slice(begin).map((s) => Date.parse(s.at) / 1000) : []), [o, begin]);
+  const lines = useMemo(
+    () => (o ? o.top_processes.map((p, i) => ({ name: p.process, values: p.steps.slice(begin), className: seriesClass(i) })) : []),
+    [o, begin],
+  );
+  const ends = useMemo(() => runs.data?.runs.map((r) => Date.parse(r.end) / 1000) ?? [], [runs.data]);
+  if (overview.error && !o) return <Failed what="The hosts over time" error={overview.error} retry={overview.reload} />;
+  if (!o) return <Loading what="hosts over time" rows={8} />;
+  if (o.findings === 0) return <NoFindings />;
+  const open = (i: number, step: number) => {
+    const p = o.top_processes[i];
+    const t = at[step];
+    if (!p || t === undefined) return;
+    navigate(
+      carry(
+        "/findings",
+        { ...view, q: and(view.q, clause("process.name", p.process)) },
+        { from: rfc3339(t * 1000), to: rfc3339((t + o.step_s) * 1000 - 1000), view: "all" },
+      ),
+    );
+  };
+  return (
+    <>
+      <Panel
+        id="lines"
+        title="Hosts affected over time, by process"
+        note={`Hosts with findings of the ${plural(lines.length, "process", "processes")} with the most findings; marks at the lower edge are the ends of runs. Click a line for its findings.`}
+      >
+        <div class={`stack wide-stack${overview.stale ? " stale" : ""}`}>
+          <div class="figure">
+            <Lines
+              at={at}
+              lines={lines}
+              runs={ends}
+              on={on}
+              pick={open}
+              label={`Hosts affected over time by process, from ${short(Date.parse(o.from))} to ${short(Date.parse(o.to))}. The list beside it has the processes; their numbers stand below.`}
+            />
+            <p class="readout" data-say aria-hidden="true" />
+            <Numbers
+              head={["process", "hosts", "findings", "most at once", "runs that saw it from", "to"]}
+              rows={o.top_processes.map((p) => {
+                const seen = p.steps.flatMap((v, i) => (v > 0 ? [i] : []));
+                const of = (i: number | undefined) => (i === undefined ? "–" : short(Date.parse(o.steps[i]?.at ?? o.from)));
+                return [
+                  <Text key="p">{p.process}</Text>,
+                  count(p.hosts),
+                  count(p.findings),
+                  count(Math.max(0, ...p.steps)),
+                  of(seen[0]),
+                  of(seen[seen.length - 1]),
+                ];
+              })}
+            />
+          </div>
+          <ol class="legend">
+            {o.top_processes.map((p, k) => (
+              <li
+                key={p.process}
+                class={`${seriesClass(k)}${on === null || on === k ? "" : " dim"}`}
+                onPointerEnter={() => setOn(k)}
+                onPointerLeave={() => setOn(null)}
+              >
+                <a
+                  href={carry("/findings", { ...view, q: and(view.q, clause("process.name", p.process)), from: view.from || hostsFrom })}
+                  onFocus={() => setOn(k)}
+                  onBlur={() => setOn(null)}
+                >
+                  <i class="swatch" aria-hidden="true" />
+                  <span>
+                    <Text>{p.process}</Text>
+                  </span>
+                  <b title={plural(p.hosts, "host")}>{p.hosts}</b>
+                </a>
+              </li>
+            ))}
+          </ol>
+        </div>
+      </Panel>
+      <Panel id="heat" title="Hosts by processes" note="The 20 hosts with the most processes, and the 20 processes with the most findings.">
+        <HeatMap o={o} />
+      </Panel>
+    </>
+  );
+}

@@ -1,0 +1,278 @@
+import { useState } from "preact/hooks";
+import type { Schema } from "../api/client";
+import { count, levelOf, plural } from "../lib/format";
+import { axis, num, timeTicks, treemap, valueTicks } from "../lib/geometry";
+import { safe } from "../lib/safe";
+import { offset, rfc3339, short } from "../lib/time";
+import { and, clause } from "../lib/url";
+import { carry, useView } from "../ui/context";
+import { Text } from "../ui/parts";
+import { Numbers, timeLabel } from "./figure";
+
+type Overview = Schema["Overview"];
+
+/** The classes of up to 21 series: seven colours in three strengths. */
+export function seriesClass(i: number): string {
+  return `s${i % 7} t${Math.floor(i / 7) % 3}`;
+}
+
+/** Hosts by the number of their processes with findings, over time. */
+export function HostStack({ o }: { o: Overview }) {
+  const view = useView();
+  const [on, setOn] = useState<number | null>(null);
+  const w = 430;
+  const h = 340;
+  const m = { l: 34, r: 6, t: 10, b: 24 };
+  const steps = o.steps;
+  const first = Date.parse(steps[0]?.at ?? o.from);
+  const last = first + steps.length * o.step_s * 1000;
+  const x = axis(first, last, m.l, w - m.r);
+  const sums = steps.map((_, i) => o.top_hosts.reduce((a, t) => a + (t.steps[i] ?? 0), 0));
+  const ticks = valueTicks(0, Math.max(1, ...sums), true);
+  const y = axis(0, ticks[ticks.length - 1] ?? 1, h - m.b, m.t);
+  const wide = (w - m.l - m.r) / Math.max(1, steps.length);
+  const gap = Math.min(3, wide * 0.12);
+  const times = timeTicks(first, last, 5, offset(last));
+  const narrowed = (t: Schema["TopHost"]) => and(view.q, clause(t.field, t.host));
+  const stepView = (i: number) => ({
+    from: rfc3339(Math.max(Date.parse(o.from), first + i * o.step_s * 1000)),
+    to: rfc3339(Math.min(Date.parse(o.to), first + (i + 1) * o.step_s * 1000 - 1000)),
+    view: "all",
+  });
+  const below = steps.map(() => 0);
+  return (
+    <div class="stack">
+      <figure>
+        <svg
+          viewBox={`0 0 ${w} ${h}`}
+          role="group"
+          aria-label={`Processes with findings over time, stacked by host. ${plural(o.top_hosts.length, "host")}; the list beside it has the same links and numbers.`}
+        >
+          <path class="grid" d={ticks.map((t) => `M${m.l} ${num(y.at(t))}H${w - m.r}`).join("")} />
+          {ticks.map((t) => (
+            <text key={t} class="label" x={m.l - 5} y={num(y.at(t) + 4)} text-anchor="end">
+              {count(t)}
+            </text>
+          ))}
+          {times.at.map((t) => (
+            <text key={t} class="label" x={num(Math.min(Math.max(x.at(t), m.l + 8), w - m.r - 14))} y={h - 7} text-anchor="middle">
+              {timeLabel(t, times.step, last - first)}
+            </text>
+          ))}
+          {o.top_hosts.map((t, k) => (
+            <g
+              key={`${t.field} ${t.host}`}
+              class={`${seriesClass(k)}${on === null || on === k ? "" : " dim"}`}
+              onPointerEnter={() => setOn(k)}
+              onPointerLeave={() => setOn(null)}
+            >
+              {t.steps.map((v, i) => {
+                if (v === 0) return null;
+                const bottom = y.at(below[i] ?? 0);
+                below[i] = (below[i] ?? 0) + v;
+                const up = y.at(below[i] ?? 0);
+                return (
+                  <a
+                    key={i}
+                    tabIndex={-1}
+                    href={carry("/findings", { ...view, q: narrowed(t) }, stepView(i))}
+                    aria-label={`${safe(t.host)}, ${short(first + i * o.step_s * 1000)}: ${plural(v, "process", "processes")}`}
+                  >
+                    <title>{`${safe(t.host)}, ${short(first + i * o.step_s * 1000)}: ${plural(v, "process", "processes")}`}</title>
+                    <rect
+                      class="series"
+                      x={num(m.l + i * wide + gap / 2)}
+                      y={num(up)}
+                      width={num(wide - gap)}
+                      height={num(Math.max(0.5, bottom - up - 0.6))}
+                    />
+                  </a>
+                );
+              })}
+            </g>
+          ))}
+        </svg>
+        <Numbers
+          head={["host", ...steps.map((s) => short(Date.parse(s.at)))]}
+          rows={o.top_hosts.map((t) => [
+            <Text key="h">{t.host}</Text>,
+            ...t.steps.map((v, i) =>
+              v > 0 ? (
+                <a key={i} href={carry("/findings", { ...view, q: narrowed(t) }, stepView(i))}>
+                  {v}
+                </a>
+              ) : (
+                "0"
+              ),
+            ),
+          ])}
+        />
+      </figure>
+      <ol class="legend">
+        {o.top_hosts.map((t, k) => (
+          <li
+            key={`${t.field} ${t.host}`}
+            class={on === null || on === k ? seriesClass(k) : `${seriesClass(k)} dim`}
+            onPointerEnter={() => setOn(k)}
+            onPointerLeave={() => setOn(null)}
+          >
+            <a href={carry("/findings", { ...view, q: narrowed(t) })} onFocus={() => setOn(k)} onBlur={() => setOn(null)}>
+              <i class="swatch" aria-hidden="true" />
+              <span>
+                <Text>{t.host}</Text>
+              </span>
+              <b title={`${plural(t.processes, "process", "processes")} with findings`}>{t.processes}</b>
+            </a>
+          </li>
+        ))}
+      </ol>
+    </div>
+  );
+}
+
+/** Processes by the number of their findings; the colour is the highest risk. */
+export function ProcessMap({ o }: { o: Overview }) {
+  const view = useView();
+  const w = 620;
+  const h = 330;
+  const boxes = treemap(
+    o.top_processes.map((p) => p.findings),
+    w,
+    h,
+  );
+  return (
+    <figure>
+      <svg
+        class="treemap"
+        viewBox={`0 0 ${w} ${h}`}
+        role="group"
+        aria-label={`Processes by the number of their findings: ${plural(o.top_processes.length, "process", "processes")}.`}
+      >
+        {o.top_processes.map((p, i) => {
+          const b = boxes[i];
+          if (!b) return null;
+          const say = `${safe(p.process)}: ${plural(p.findings, "finding")} on ${plural(p.hosts, "host")}, highest risk ${p.max_score === undefined ? "none" : Math.round(p.max_score)}`;
+          const fits = Math.floor((b.w - 12) / 7);
+          const name = safe(p.process);
+          return (
+            <a
+              key={p.process}
+              href={carry("/findings", { ...view, q: and(view.q, clause("process.name", p.process)) })}
+              class={`tile ${levelOf(p.max_score)}`}
+            >
+              <title>{say}</title>
+              <rect x={num(b.x + 1)} y={num(b.y + 1)} width={num(Math.max(1, b.w - 2))} height={num(Math.max(1, b.h - 2))} rx="3" />
+              {fits >= 3 && b.h > 20 && (
+                <text aria-hidden="true" x={num(b.x + 7)} y={num(b.y + 17)}>
+                  {name.length > fits ? `${name.slice(0, Math.max(1, fits - 1))}…` : name}
+                </text>
+              )}
+              {b.h > 38 && b.w > 30 && (
+                <text aria-hidden="true" class="sub" x={num(b.x + 7)} y={num(b.y + 33)}>
+                  {count(p.findings)}
+                </text>
+              )}
+            </a>
+          );
+        })}
+      </svg>
+      <ul class="scale" aria-hidden="true">
+        <li>highest risk:</li>
+        {(["low", "some", "medium", "high"] as const).map((l) => (
+          <li key={l}>
+            <i class={`swatch ${l}`} />
+            {{ low: "below 10", some: "10 to 39", medium: "40 to 69", high: "70 and more" }[l]}
+          </li>
+        ))}
+      </ul>
+    </figure>
+  );
+}
+
+/** Hosts by processes, as squares: how many runs saw the pair, and the highest risk. */
+export function HeatMap({ o }: { o: Overview }) {
+  const view = useView();
+  const [on, setOn] = useState<[number, number] | null>(null);
+  const rows = o.top_hosts;
+  const cols = o.top_processes;
+  const wide = 46;
+  const cell = 27;
+  const l = 118;
+  const t = 126;
+  const w = l + cols.length * wide + 60;
+  const h = t + rows.length * cell + 8;
+  const of = new Map(o.matrix.map((m) => [`${m.host}\0${m.process}`, m]));
+  const most = Math.max(1, ...o.matrix.map((m) => m.documents));
+  const cut = (s: string, n: number) => (s.length > n ? `${s.slice(0, n - 1)}…` : s);
+  return (
+    <figure class="heat">
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keys */}
+      <div class="scroll" tabIndex={0} role="group" aria-label="Hosts by processes">
+        <svg
+          viewBox={`0 0 ${w} ${h}`}
+          role="group"
+          aria-label={`${plural(rows.length, "host")} by ${plural(cols.length, "process", "processes")}; ${plural(o.matrix.length, "pair")} with findings.`}
+        >
+          {cols.map((p, k) => (
+            <text
+              key={p.process}
+              class={`label${on?.[1] === k ? " on" : ""}`}
+              transform={`translate(${l + k * wide + wide / 2 + 2} ${t - 8}) rotate(-45)`}
+            >
+              {cut(safe(p.process), 22)}
+            </text>
+          ))}
+          {rows.map((r, i) => (
+            <g key={`${r.field} ${r.host}`}>
+              <text class={`label${on?.[0] === i ? " on" : ""}`} x={l - 8} y={t + i * cell + cell / 2 + 4} text-anchor="end">
+                {cut(safe(r.host), 16)}
+              </text>
+              {cols.map((p, k) => {
+                const m = of.get(`${r.host}\0${p.process}`);
+                const x = l + k * wide + 1.5;
+                const y = t + i * cell + 1.5;
+                if (!m) return <rect key={p.process} class="none" x={x} y={y} width={wide - 3} height={cell - 3} rx="3" />;
+                const say = `${safe(r.host)}, ${safe(p.process)}: ${plural(m.documents, "document")} of runs, highest risk ${m.max_score === undefined ? "none" : Math.round(m.max_score)}`;
+                const share = Math.sqrt(m.documents / most);
+                const high = 8 + (cell - 11) * share;
+                const long = 12 + (wide - 15) * share;
+                return (
+                  <a
+                    key={p.process}
+                    href={carry("/findings", { ...view, q: and(view.q, clause(r.field, r.host), clause("process.name", p.process)) })}
+                    class={`tile ${levelOf(m.max_score)}`}
+                    aria-label={say}
+                    onPointerEnter={() => setOn([i, k])}
+                    onPointerLeave={() => setOn(null)}
+                    onFocus={() => setOn([i, k])}
+                    onBlur={() => setOn(null)}
+                  >
+                    <title>{say}</title>
+                    <rect class="none" x={x} y={y} width={wide - 3} height={cell - 3} rx="3" />
+                    <rect
+                      x={num(x + (wide - 3 - long) / 2)}
+                      y={num(y + (cell - 3 - high) / 2)}
+                      width={num(long)}
+                      height={num(high)}
+                      rx="2.500"
+                    />
+                  </a>
+                );
+              })}
+            </g>
+          ))}
+        </svg>
+      </div>
+      <ul class="scale" aria-hidden="true">
+        <li>highest risk:</li>
+        {(["low", "some", "medium", "high"] as const).map((l) => (
+          <li key={l}>
+            <i class={`swatch ${l}`} />
+            {{ low: "below 10", some: "10 to 39", medium: "40 to 69", high: "70 and more" }[l]}
+          </li>
+        ))}
+        <li>the larger, the more runs saw it</li>
+      </ul>
+    </figure>
+  );
+}

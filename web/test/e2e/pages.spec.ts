@@ -1,0 +1,379 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { accessible, expect, fits, open, settled, test } from "./base";
+import { hostile } from "./service";
+
+test("the types of the client are those of the API that is served", async ({ request }) => {
+  const kept = JSON.parse(readFileSync(join(import.meta.dirname, "../openapi.json"), "utf8"));
+  const served = await (await request.get("/api/openapi.json")).json();
+  expect(served.paths, "run web/test/types").toEqual(kept.paths);
+  expect(served.components, "run web/test/types").toEqual(kept.components);
+});
+
+test.describe("overview", () => {
+  test("lists cases by risk, with reasons, and the health of runs and inputs", async ({ page }) => {
+    await open(page, "/");
+    const risks = await page.locator("#cases tr[data-row] .risk").allTextContents();
+    expect(risks.length).toBeGreaterThan(3);
+    expect(risks.map(Number)).toEqual(risks.map(Number).sort((a, b) => b - a));
+    await expect(page.locator("#cases .chip").first()).toContainText(/[+−]\d/);
+    await expect(page.locator("#cases .strip").first()).toHaveAttribute("aria-label", /callbacks? in \d+ stretch/);
+    await expect(page.locator(".health")).toContainText("last up to");
+    await expect(page.locator(".health")).toContainText("Inputs");
+    await accessible(page);
+    await fits(page);
+  });
+
+  test("a case opens its finding, with the range", async ({ page }) => {
+    await open(page, "/?from=now-24h");
+    await page.locator('#cases a.row-link[href^="/findings/"]').first().click();
+    await expect(page).toHaveURL(/\/findings\/[0-9a-f]{64}\?from=now-24h/);
+    await expect(page.locator(".subject .risk")).toBeVisible();
+  });
+
+  test("each mark drills down with filter and range", async ({ page }) => {
+    await open(page, "/?q=event.risk_score%20%3E%3D%200&from=now-12h");
+    const targets = {
+      host: page.locator("#hosts .legend a").first(),
+      block: page.locator("#hosts svg a").first(),
+      process: page.locator("#processes svg a").first(),
+      row: page.locator("#affected a.row-link").first(),
+      level: page.locator(".summary .facts a").nth(1),
+    };
+    for (const [name, link] of Object.entries(targets)) {
+      const href = new URL((await link.getAttribute("href")) ?? "", "http://x");
+      expect(href.pathname, name).toBe("/findings");
+      expect(href.searchParams.get("q"), name).toMatch(/^event\.risk_score >= 0 and .+/);
+      if (name === "block") {
+        expect(href.searchParams.get("from"), name).toMatch(/^\d{4}-/);
+        expect(href.searchParams.get("view"), name).toBe("all");
+      } else expect(href.searchParams.get("from"), name).toBe("now-12h");
+    }
+    await targets.block.click();
+    await expect(page.locator("#findings tr[data-row]").first()).toBeVisible();
+    await page.goBack();
+    await settled(page);
+    await targets.process.click();
+    await expect(page).toHaveURL(/process\.name/);
+    await expect(page.locator("#findings tr[data-row]").first()).toBeVisible();
+  });
+
+  test("the table goes by process and by host", async ({ page }) => {
+    await open(page, "/");
+    await expect(page.locator("#affected th").nth(2)).toHaveText("hosts affected");
+    await page.getByRole("button", { name: "by host" }).click();
+    await expect(page.locator("#affected th").nth(2)).toHaveText("processes");
+    await expect(page.locator("#affected tr[data-row]").first()).toBeVisible();
+  });
+
+  test("says what to do where there is nothing", async ({ page }) => {
+    await open(page, "/?q=host.name%3A%20nowhere");
+    await expect(page.getByText("No finding fits the filter in this time")).toBeVisible();
+    await accessible(page);
+    await page.getByRole("link", { name: "Remove the filter" }).click();
+    await expect(page.locator("#cases tr[data-row]").first()).toBeVisible();
+  });
+
+  test("says what to do where the service fails", async ({ page, bad }) => {
+    bad.allow = [/503/, /ERR_FAILED/];
+    await page.route("**/api/v1/cases**", (r) =>
+      r.fulfill({ status: 503, json: { error: { code: "too_slow", message: "got no answer from the store in time" } } }),
+    );
+    await page.route("**/api/v1/overview**", (r) => r.abort());
+    await page.goto("/");
+    await expect(page.locator("#cases").getByText("Choose a shorter time range")).toBeVisible();
+    await expect(page.getByText("The overview could not be loaded")).toBeVisible();
+    await page.unroute("**/api/v1/cases**");
+    await page.locator("#cases").getByRole("button", { name: "Try again" }).click();
+    await expect(page.locator("#cases tr[data-row]").first()).toBeVisible();
+  });
+});
+
+test.describe("filter", () => {
+  test("completes fields, comparisons and values by the keys", async ({ page }) => {
+    await open(page, "/");
+    await page.keyboard.press("/");
+    const filter = page.getByRole("combobox", { name: "Filter findings" });
+    await expect(filter).toBeFocused();
+    await page.keyboard.type("proc");
+    await expect(page.getByRole("option", { name: /^process\.name/ })).toBeVisible();
+    await accessible(page);
+    await page.keyboard.press("Tab");
+    await expect(filter).toHaveValue("process.name: ");
+    await expect(page.getByRole("option").first()).toBeVisible();
+    await page.keyboard.press("ArrowDown");
+    await page.keyboard.press("Enter");
+    await expect(filter).toHaveValue(/^process\.name: \S+/);
+    await page.keyboard.press("Escape");
+    await page.keyboard.press("Enter");
+    await expect(page).toHaveURL(/q=process\.name/);
+    await settled(page);
+    await expect(page.locator("#cases tr[data-row]").first()).toBeVisible();
+  });
+
+  test("says where a query is wrong", async ({ page, bad }) => {
+    bad.allow = [/400 \(Bad Request\)/];
+    await open(page, "/findings");
+    await page.getByRole("combobox", { name: "Filter findings" }).fill("host.name: a and host.nme: b");
+    await page.keyboard.press("Enter");
+    const error = page.locator("#filter-error");
+    await expect(error).toContainText("did you mean host.name?");
+    expect((await error.locator("pre").textContent())?.split("\n")[1]).toBe(`${" ".repeat(17)}^~~~~~~~`);
+    await expect(page.getByText("Mend the filter above")).toBeVisible();
+    await accessible(page);
+  });
+
+  test("the range is chosen by name and by hand", async ({ page }) => {
+    await open(page, "/findings");
+    await page.getByRole("button", { name: "last 6 hours" }).click();
+    await accessible(page);
+    await page.getByRole("button", { name: "last 24 hours" }).click();
+    await expect(page).toHaveURL(/from=now-24h/);
+    await page.getByRole("button", { name: "last 24 hours" }).click();
+    await page.getByLabel("from").fill("2026-01-01T00:00");
+    await page.getByRole("button", { name: "Show this range" }).click();
+    await expect(page).toHaveURL(/from=2025-12-31T23%3A00%3A00Z/); // Berlin is an hour ahead
+  });
+});
+
+test.describe("findings", () => {
+  test("are sorted, counted, narrowed and read page by page", async ({ page }) => {
+    await open(page, "/findings");
+    await expect(page.locator("#findings > header p")).toContainText(/\d+ findings/);
+    await accessible(page);
+    await fits(page);
+    await page.getByRole("link", { name: "host", exact: true }).click();
+    await expect(page).toHaveURL(/sort=host\.name&order=asc/);
+    await settled(page);
+    const hosts = await page.locator("#findings tr[data-row] td:nth-child(2)").allTextContents();
+    expect(hosts).toEqual([...hosts].sort());
+    await page.locator(".facets a").first().click();
+    await expect(page).toHaveURL(/q=host\.name/);
+    await page.getByRole("link", { name: "all runs" }).click();
+    await expect(page).toHaveURL(/view=all/);
+    await settled(page);
+    const before = await page.locator("#findings tr[data-row]").count();
+    const more = page.getByRole("button", { name: /Show more/ });
+    if (await more.isVisible()) {
+      await more.click();
+      await expect.poll(() => page.locator("#findings tr[data-row]").count()).toBeGreaterThan(before);
+    }
+  });
+
+  test("a link restores the view exactly", async ({ page, context }) => {
+    await open(page, "/findings?q=process.name%3A%20*&from=now-24h&sort=fresnel.timing.period_s&order=asc&view=all");
+    const rows = await page.locator("#findings tr[data-row]").allTextContents();
+    const other = await context.newPage();
+    await other.goto(page.url());
+    await settled(other);
+    expect(await other.locator("#findings tr[data-row]").allTextContents()).toEqual(rows);
+    await other.close();
+  });
+
+  test("j and k go through the rows, Enter opens one, ? helps", async ({ page }) => {
+    await open(page, "/findings");
+    const links = page.locator("#findings .row-link");
+    await page.keyboard.press("j");
+    await expect(links.nth(0)).toBeFocused();
+    await page.keyboard.press("j");
+    await expect(links.nth(1)).toBeFocused();
+    await page.keyboard.press("k");
+    await expect(links.nth(0)).toBeFocused();
+    await page.keyboard.press("?");
+    await expect(page.getByRole("dialog", { name: "Help" })).toBeVisible();
+    await accessible(page);
+    await page.keyboard.press("Escape");
+    await expect(page.getByRole("dialog")).toHaveCount(0);
+    await links.nth(0).focus();
+    await page.keyboard.press("Enter");
+    await expect(page).toHaveURL(/\/findings\/[0-9a-f]{64}/);
+  });
+});
+
+test.describe("a finding", () => {
+  test("shows its rhythm, tests, reasons, destinations, events and history", async ({ page, bad }) => {
+    bad.allow = [/404 .*\/series/];
+    await open(page, "/findings?q=fresnel.timing.found%3A%20true%20and%20beacon_stats.is_beaconing%3A%20true");
+    await page.locator("#findings .row-link").first().click();
+    await expect(page.locator(".verdict")).toContainText("Found:");
+    await settled(page);
+    for (const title of [
+      "Callbacks over time",
+      "Time between callbacks",
+      "Autocovariance of the counts",
+      "Events per 1m",
+      "Bytes sent",
+      "Bytes received",
+    ])
+      await expect(page.getByRole("img", { name: new RegExp(title) })).toBeVisible();
+    await expect(page.locator("#tests .why li")).toHaveCount(5);
+    await expect(page.locator("#why .reasons li").first()).toContainText(/^\+/);
+    await expect(page.locator("#destinations tr.own")).toContainText("this finding");
+    await expect(page.locator("#history tr[data-row]").first()).toBeVisible();
+    await accessible(page);
+    await fits(page);
+
+    // What the pointer is on is told, and all numbers stand below.
+    const raster = page.getByRole("img", { name: /Callbacks over time/ });
+    await raster.hover();
+    await expect(page.locator("#rhythm .readout").first()).toContainText(/\d{4}-\d{2}-\d{2} /);
+    await page.locator("#tests .numbers summary").first().click();
+    await expect(page.locator("#tests .numbers td").first()).toBeVisible();
+  });
+
+  test("shows events whole, page by page, and copies them as ECS", async ({ page, context, bad }) => {
+    bad.allow = [/404 .*\/series/];
+    await context.grantPermissions(["clipboard-read", "clipboard-write"]);
+    await open(page, "/findings?q=fresnel.timing.callbacks%20%3E%20100");
+    await page.locator("#findings .row-link").first().click();
+    await page
+      .locator("#events")
+      .getByRole("button", { name: /All fields/ })
+      .first()
+      .click();
+    await expect(page.locator("#events .fields")).toContainText("destination.ip");
+    await page.locator("#events .fields").getByRole("button", { name: "Copy as ECS" }).click();
+    const copied = JSON.parse(await page.evaluate(() => navigator.clipboard.readText()));
+    expect(copied["@timestamp"]).toMatch(/Z$/);
+    expect(copied.destination.ip).toBeTruthy();
+    const rows = page.locator("#events tbody tr");
+    const before = await rows.count();
+    await page
+      .locator("#events")
+      .getByRole("button", { name: /Show more/ })
+      .click();
+    await expect.poll(() => rows.count()).toBeGreaterThan(before);
+    await page.getByRole("button", { name: "all of the group" }).click();
+    await settled(page);
+    await expect(rows.first()).toBeVisible();
+  });
+
+  test("leads to its report, its host and its other runs", async ({ page, context, bad }) => {
+    bad.allow = [/404 .*\/series/];
+    await open(page, "/");
+    await page.locator('#cases a.row-link[href^="/findings/"]').first().click();
+    const [report] = await Promise.all([context.waitForEvent("page"), page.getByRole("link", { name: "Report" }).click()]);
+    await expect(report.locator("h1")).toBeVisible();
+    await report.close();
+    await page.locator("#history .row-link").last().click();
+    await expect(page.locator(".subject .risk")).toBeVisible();
+    await page.getByRole("link", { name: "All of this host" }).click();
+    await expect(page).toHaveURL(/\/findings\?q=host\.name|source\.ip/);
+  });
+
+  test("that there is not says what to do", async ({ page, bad }) => {
+    bad.allow = [/404/];
+    await page.goto(`/findings/${"0".repeat(64)}`);
+    await expect(page.getByText("The finding could not be loaded")).toBeVisible();
+    await expect(page.getByText("Go back to the overview")).toBeVisible();
+    await accessible(page);
+  });
+});
+
+test("a case shows its findings and the riskiest of them", async ({ page, request, bad }) => {
+  bad.allow = [/404 .*\/series/];
+  const list = await (await request.get("/api/v1/cases?from=now-24h&singles=false")).json();
+  expect(list.cases.length).toBeGreaterThan(0);
+  await open(page, `/cases/${list.cases[0].id}`);
+  await expect(page.locator("h1")).toContainText("Case of");
+  await expect(page.locator("#members tr[data-row]").first()).toBeVisible();
+  await expect(page.locator("h2 bdi").first()).toBeVisible();
+  await accessible(page);
+  await fits(page);
+  await page.locator("#members .row-link").first().click();
+  await expect(page).toHaveURL(/\/findings\//);
+});
+
+test.describe("hosts over time", () => {
+  test("draws lines of processes and a heat map, and drills down", async ({ page }) => {
+    await open(page, "/hosts");
+    await expect(page.locator(".lines canvas")).toBeVisible();
+    await expect(page.locator("#heat svg a").first()).toBeVisible();
+    await accessible(page);
+    await fits(page);
+    await page.locator("#lines .numbers summary").click();
+    await expect(page.locator("#lines .numbers td").first()).toBeVisible();
+    await page.locator("#heat svg a").first().click();
+    await expect(page).toHaveURL(/\/findings\?q=.*process\.name/);
+  });
+
+  test("a process of the list is a drill-down over the same time", async ({ page }) => {
+    await open(page, "/hosts");
+    await page.locator("#lines .legend a").first().click();
+    await expect(page).toHaveURL(/process\.name.*from=now-14d/);
+    await expect(page.locator("#findings tr[data-row]").first()).toBeVisible();
+  });
+});
+
+test.describe("hostile names of a log", () => {
+  test("stay text wherever they are shown", async ({ page, bad }) => {
+    bad.allow = [/404 .*\/series/];
+    const q = encodeURIComponent('process.name: "<img src=x onerror=\\"document.title=\'owned\'\\">.exe"');
+    for (const path of [`/?q=${q}`, `/findings?q=${q}`, `/hosts?q=${q}`]) {
+      await open(page, path);
+      await expect(page.getByText(hostile.process, { exact: false }).first()).toBeAttached();
+      expect(await page.locator("img").count()).toBe(0);
+      expect(await page.locator("main script").count()).toBe(0);
+      expect(await page.title()).not.toContain("owned");
+    }
+    await open(page, `/findings?q=${q}`);
+    await page.locator("#findings .row-link").first().click();
+    await settled(page);
+    await expect(page.locator(".subject")).toContainText(hostile.process);
+    await expect(page.locator(".subject")).toContainText(hostile.host);
+    await expect(page.locator(".subject")).toContainText("evil\\u202emoc.example");
+    expect(await page.locator("img").count()).toBe(0);
+    expect(await page.title()).not.toContain("owned");
+  });
+
+  test("can be clicked into a filter that means them", async ({ page }) => {
+    await open(page, `/?q=${encodeURIComponent("fresnel.destination.ip: 45.66.77.88")}`);
+    await page.locator("#affected .row-link").first().click();
+    await settled(page);
+    await expect(page.locator("#findings tr[data-row]").first()).toContainText(hostile.process);
+  });
+});
+
+test("times show UTC on hover", async ({ page }) => {
+  await open(page, "/");
+  const time = page.locator("#cases tbody time").first();
+  const iso = (await time.getAttribute("datetime")) ?? "";
+  expect(await time.getAttribute("title")).toBe(`${iso.slice(0, 19).replace("T", " ")} UTC`);
+  const local = new Intl.DateTimeFormat("en-GB", { timeZone: "Europe/Berlin", hour: "2-digit", minute: "2-digit" }).format(new Date(iso));
+  expect(await time.textContent()).toContain(local);
+});
+
+test("colours are switched and stay so", async ({ page }) => {
+  await open(page, "/");
+  const paper = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+  const light = await paper();
+  await page.getByRole("button", { name: "Dark colours" }).click();
+  await expect.poll(paper).not.toBe(light);
+  const dark = await paper();
+  await page.reload();
+  await expect.poll(paper).toBe(dark);
+});
+
+test("pages can be used on a phone", async ({ page, bad }) => {
+  bad.allow = [/404 .*\/series/];
+  await page.setViewportSize({ width: 390, height: 844 });
+  for (const path of ["/", "/findings", "/hosts", "/runs", "/inputs", "/config", "/users", "/keys", "/audit"]) {
+    await open(page, path);
+    await fits(page);
+  }
+  await open(page, "/");
+  await page.locator('#cases a.row-link[href^="/findings/"]').first().click();
+  await settled(page);
+  await fits(page);
+  await accessible(page);
+});
+
+test("what is loaded first is at most 120 KB", async ({ page }) => {
+  let bytes = 0;
+  page.on("response", async (r) => {
+    if (r.url().endsWith(".js")) bytes += (await r.body()).length;
+  });
+  await open(page, "/");
+  expect(bytes).toBeGreaterThan(1000);
+  expect(bytes).toBeLessThan(120 * 1024); // even before it is compressed
+});
