@@ -22,6 +22,8 @@ const (
 	// discardBytes is how much of a body that nobody wants is read so that its client
 	// gets to read its answer.
 	discardBytes = 16 << 20
+	// discardPatience is how long such a client may pause: its answer waits for it.
+	discardPatience = 2 * time.Second
 	// ratioFreeBytes may be unpacked from however little: short bodies are often very
 	// uniform, and do no harm.
 	ratioFreeBytes = 1 << 20
@@ -86,6 +88,7 @@ func (b *body) discard() {
 		return
 	}
 	b.limit = min(b.limit, b.received+discardBytes)
+	b.timeout = min(b.timeout, discardPatience)
 	_, _ = io.Copy(io.Discard, b)
 }
 

@@ -139,6 +139,9 @@ type Tally struct {
 	Stored, Known, Passed int64
 	Rejected              int64 // by the sink or here, for what they are
 	Refused               int64 // by the sink, for want of time or room, when others of the request were stored
+
+	// Failed is why the sink did not take documents; nil when it did, or when the client was gone.
+	Failed error
 }
 
 // A Handler serves the API. It is safe for concurrent use.

@@ -507,8 +507,8 @@ func TestSinkRefuses(t *testing.T) {
 			if !slices.Equal(m.puts, []int{2}) {
 				t.Errorf("got puts %v, want none behind the failure", m.puts)
 			}
-			if tally.Stored != 2 || tally.Refused != 3 {
-				t.Errorf("got tally %+v, want 2 stored and 3 refused", tally)
+			if tally.Stored != 2 || tally.Refused != 3 || !errors.Is(tally.Failed, tt.err) {
+				t.Errorf("got tally %+v, want 2 stored, 3 refused, and %v", tally, tt.err)
 			}
 		})
 	}

@@ -57,12 +57,16 @@ const (
 // refusalOf returns how a whole request of documents for an index is answered when Put
 // returned err, and the code of single items.
 func (c *call) refusalOf(err error, index string) (*failure, code) {
+	gone := c.r.Context().Err() != nil
+	if !gone {
+		c.tally.Failed = err
+	}
 	switch {
 	case errors.Is(err, ingest.ErrBusy):
 		return busy(busyReason), codeBusy
 	case errors.Is(err, ingest.ErrFull):
 		return &failure{status: http.StatusTooManyRequests, kind: "cluster_block_exception", reason: blocked(index), retryAfter: retryFullSeconds}, codeFull
-	case c.r.Context().Err() == nil:
+	case !gone:
 		c.h.o.Log.Error("documents not stored", "err", err)
 	}
 	return &failure{status: http.StatusServiceUnavailable, kind: "unavailable_shards_exception", reason: unavailableReason, retryAfter: retrySeconds}, codeUnavailable

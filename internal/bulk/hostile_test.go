@@ -393,6 +393,37 @@ func TestRefusedUnread(t *testing.T) {
 	}
 }
 
+// TestRefusedUnsent checks that a client that is refused and does not send its body need not
+// wait long for its answer.
+func TestRefusedUnsent(t *testing.T) {
+	for _, tt := range []struct {
+		name, request string
+		want          int
+	}{
+		{"too long a body", "POST /i/_bulk HTTP/1.1\r\nHost: x\r\nContent-Length: 9223372036854775807\r\n\r\n", http.StatusRequestEntityTooLarge},
+		{"too long a body, of which some is sent", "POST /i/_bulk HTTP/1.1\r\nHost: x\r\nContent-Length: 9223372036854775807\r\n\r\n{", http.StatusRequestEntityTooLarge},
+		{"an encoding that is not known", "POST /i/_bulk HTTP/1.1\r\nHost: x\r\nContent-Encoding: br\r\nContent-Length: 10\r\n\r\n", http.StatusUnsupportedMediaType},
+		{"a question with a body", "GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n", http.StatusOK},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			serve(t, nothing, nil, func(t *testing.T, dial func() net.Conn) {
+				conn := dial()
+				defer conn.Close()
+				began := time.Now()
+				go io.WriteString(conn, tt.request)
+				w, err := http.ReadResponse(bufio.NewReader(conn), nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				w.Body.Close()
+				if took := time.Since(began); w.StatusCode != tt.want || took != discardPatience {
+					t.Errorf("got %d after %v, want %d after %v", w.StatusCode, took, tt.want, discardPatience)
+				}
+			})
+		})
+	}
+}
+
 // TestManyClients runs good and bad clients side by side.
 func TestManyClients(t *testing.T) {
 	m := &memory{}

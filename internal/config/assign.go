@@ -16,17 +16,20 @@ import (
 
 // An Error is one thing that is wrong with the settings.
 type Error struct {
-	Where   string // "fresnel.yaml:12", the name of a variable or flag
+	Where   string // "fresnel.yaml:12", the name of a variable or flag; "" when the key says it
 	Key     string // such as "beacon.max_jitter"; "" when the whole is meant
 	Problem string // "got X, want Y"
 }
 
 // Error says where, which setting, what was got and what was wanted.
 func (e *Error) Error() string {
-	if e.Key == "" {
-		return e.Where + ": " + e.Problem
+	text := e.Problem
+	for _, before := range []string{e.Key, e.Where} {
+		if before != "" {
+			text = before + ": " + text
+		}
 	}
-	return e.Where + ": " + e.Key + ": " + e.Problem
+	return text
 }
 
 // A layer puts the values of one file, variable or flag into a Config.

@@ -306,7 +306,7 @@ func TestReferencePage(t *testing.T) {
 
 Made from the settings by ` + "`go test ./internal/config -update`" + `; change the doc tags, not this page.
 
-Each setting can be given in three ways. Later ones win:
+Each setting can be given in three ways. Later ones win (what an admin saved [in the service](api.md#settings) comes between 1 and 2):
 
 1. a YAML file: the one that ` + "`FRESNEL_CONFIG`" + ` or a flag names. ` + "`fresnel config init`" + ` writes one with every default. Unknown keys are errors;
 2. an environment variable: section and key in upper case, joined by ` + "`_`" + `. The value is YAML: ` + "`FRESNEL_BEACON_TRUNCATE_AT='[0.1, 0.9]'`" + `. Unknown variables that begin with ` + "`FRESNEL_`" + ` are errors;

@@ -16,7 +16,7 @@ import (
 // MaxFileBytes is the longest settings file that is read.
 const MaxFileBytes = 1 << 20
 
-// Sources are where settings come from. Later ones win: the defaults, the file, the
+// Sources are where settings come from. Later ones win: the defaults, the file, Saved, the
 // environment, Set, Flags.
 type Sources struct {
 	// File is the settings file. When it is "", FRESNEL_CONFIG of Env names it; without
@@ -27,6 +27,10 @@ type Sources struct {
 	// when FileData is nil.
 	FileData []byte
 
+	// Saved holds what people set while the service ran, as KEY=VALUE behind the words that say
+	// who did: {"set by anna", "beacon.max_jitter=0.2"}. Values are YAML.
+	Saved [][2]string
+
 	// Env holds variables as os.Environ returns them. Those that begin with FRESNEL_ are
 	// settings: FRESNEL_BEACON_MAX_JITTER=0.2. Values are YAML.
 	Env []string
@@ -34,7 +38,7 @@ type Sources struct {
 	// Set holds the values of the flag --set: beacon.max_jitter=0.2. Values are YAML.
 	Set []string
 
-	// Flags holds what other flags set, in the same form behind the name of the flag:
+	// Flags holds what other flags set, in the form of Saved behind the name of the flag:
 	// {"--every", "schedule.every=2h"}.
 	Flags [][2]string
 }
@@ -50,14 +54,15 @@ type Loaded struct {
 	Config  Config
 	File    string // the settings file that was read; "" for none
 	origins map[string]string
+	sources Sources
 }
 
 // FromDefault is the origin of a value that nobody set.
 const FromDefault = "default"
 
 // Origin tells where the value of a key came from: "fresnel.yaml:12", the name of an
-// environment variable, the name of a flag, or FromDefault. For a key below a setting it is the
-// setting's.
+// environment variable, the name of a flag, the words of Sources.Saved, or FromDefault. For a
+// key below a setting it is the setting's.
 func (l *Loaded) Origin(key string) string {
 	for key != "" {
 		if where, ok := l.origins[key]; ok {
@@ -66,6 +71,16 @@ func (l *Loaded) Origin(key string) string {
 		key = key[:max(0, strings.LastIndexByte(key, '.'))]
 	}
 	return FromDefault
+}
+
+// Has reports whether a value of the key, or of one below it, came from where.
+func (l *Loaded) Has(key, where string) bool {
+	for k, from := range l.origins {
+		if from == where && (k == key || strings.HasPrefix(k, key+".")) {
+			return true
+		}
+	}
+	return false
 }
 
 // Load reads the settings. Its error joins everything that is wrong, each an *Error.
@@ -86,6 +101,9 @@ func Load(s Sources) (*Loaded, error) {
 	}
 	errs = append(errs, loaded.file(s.FileData)...)
 
+	for _, f := range s.Saved {
+		errs = append(errs, loaded.set(f[0], f[1])...)
+	}
 	for _, name := range setEnv {
 		errs = append(errs, loaded.variable(name, env[name])...)
 	}
@@ -102,7 +120,18 @@ func Load(s Sources) (*Loaded, error) {
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)
 	}
+	s.File = loaded.File
+	loaded.sources = s
 	return loaded, nil
+}
+
+// Again loads the settings once more, from the same sources but for what change does to them.
+// The file is not read again: its text counts that was read for l.
+func (l *Loaded) Again(change func(*Sources)) (*Loaded, error) {
+	s := l.sources
+	s.Saved, s.Env, s.Set, s.Flags = slices.Clone(s.Saved), slices.Clone(s.Env), slices.Clone(s.Set), slices.Clone(s.Flags)
+	change(&s)
+	return Load(s)
 }
 
 // readFile returns the text of a settings file.
@@ -283,7 +312,7 @@ func keyPath(t reflect.Type, key string) []string {
 		if below == nil {
 			return []string{head} // unknown: assign says so
 		}
-	case t.Kind() == reflect.Map && t.Elem().Kind() == reflect.Struct:
+	case t.Kind() == reflect.Map && (t.Elem().Kind() == reflect.Struct || t.Elem().Kind() == reflect.Map):
 		below = t.Elem()
 	}
 	if below == nil {

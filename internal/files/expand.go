@@ -49,9 +49,12 @@ func (p Problem) Error() string {
 // Unwrap returns what is the matter.
 func (p Problem) Unwrap() error { return p.Err }
 
+// ErrEmpty is the problem of a folder that was named and has no files: no error where files
+// may still come.
+var ErrEmpty = errors.New("no files in this folder")
+
 var (
 	errNoMatch    = errors.New("no file matches the pattern")
-	errEmpty      = errors.New("no files in this folder")
 	errNotRegular = errors.New("neither a file nor a folder")
 	errLoop       = errors.New("a link to a folder that is read already")
 )
@@ -88,7 +91,7 @@ func Expand(args []string) ([]File, []Problem) {
 		before := len(x.files) + len(x.problems)
 		x.add(arg, true)
 		if before == len(x.files)+len(x.problems) && !x.again {
-			x.problem(arg, true, errEmpty)
+			x.problem(arg, true, ErrEmpty)
 		}
 	}
 	return x.files, x.problems

@@ -44,6 +44,7 @@ type site struct {
 	api     *API
 	store   *failing
 	auth    *auth.Auth
+	tuner   *tuner
 	inputs  []Input
 	now     time.Time
 	cookies map[string]string // by user
@@ -167,9 +168,15 @@ func calls() []event.Event {
 
 func open(t testing.TB, limits Limits) *site {
 	t.Helper()
+	return openOver(t, limits, memory.New(func() time.Time { return time.Unix(now, 0) }))
+}
+
+// openOver returns a site over an empty store.
+func openOver(t testing.TB, limits Limits, empty store.Store) *site {
+	t.Helper()
 	s := &site{t: t, now: time.Unix(now, 0), cookies: map[string]string{}}
 	clock := func() time.Time { return s.now }
-	s.store = &failing{Store: memory.New(clock)}
+	s.store = &failing{Store: empty}
 	for hours := int64(2); hours >= 0; hours-- {
 		save(t, s.store, findingtest.RunEnd-hours*3600, found(hours))
 	}
@@ -207,8 +214,9 @@ func open(t testing.TB, limits Limits) *site {
 		t.Fatal(err)
 	}
 	s.inputs = []Input{{Name: "bulk", Kind: "bulk", Health: "ok", LastEvent: s.now, Counts: map[string]int64{"stored": 12}}, {Name: "zeek", Kind: "tail", Health: "failing", LastError: "conn.log: no such file", ErrorAt: s.now}}
+	s.tuner = newTuner(t, plan, s.store, "detector=reference", "filter.enabled=false")
 	h, err := New(Options{
-		Store: s.store, Auth: s.auth, Detector: plan, Inputs: func() []Input { return s.inputs },
+		Store: s.store, Auth: s.auth, Detector: plan, Tuner: s.tuner, Inputs: func() []Input { return s.inputs },
 		Settings: func() []Setting {
 			return []Setting{{Key: "timing.lookback", Value: "168h", Default: "168h", Origin: "default", Doc: "how far"}, {Key: "serve.listen", Value: "127.0.0.1:1", Default: "127.0.0.1:8440", Origin: "the file"}}
 		},

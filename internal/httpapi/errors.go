@@ -26,6 +26,8 @@ type Error struct {
 	Length     int          `json:"length,omitempty" min:"0" doc:"of a query: characters that are wrong; missing where something is missing"`
 	Suggestion string       `json:"suggestion,omitempty" doc:"of a query: what to write instead"`
 	Others     []QueryError `json:"others,omitempty" doc:"of a query: what else is wrong"`
+
+	Settings []SettingProblem `json:"settings,omitempty" doc:"of settings: everything that is wrong with them, at most 100"`
 }
 
 // A QueryError is one thing that is wrong with a query, beside the first.
@@ -86,12 +88,15 @@ func problemOf(err error) *problem {
 	var p *problem
 	var invalidValue *auth.InvalidError
 	var tooLong *http.MaxBytesError
+	var settings *SettingsError
 	if refusal, ok := auth.Refuse(err); ok {
 		return &problem{status: refusal.Status, retryAfter: refusal.RetryAfter, body: Error{Code: refusal.Type, Message: refusal.Reason}}
 	}
 	switch {
 	case errors.As(err, &p):
 		return p
+	case errors.As(err, &settings):
+		return settings.problem()
 	case errors.As(err, &invalidValue):
 		return invalid("bad_value", invalidValue.Field, invalidValue.Got, invalidValue.Want)
 	case errors.As(err, &tooLong):

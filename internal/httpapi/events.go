@@ -479,3 +479,5 @@ func (a *API) findingDestinations(ctx context.Context, c *call, p *destinationPa
 func sorted[T cmp.Ordered](set map[T]bool) []T {
 	return append([]T{}, slices.Sorted(maps.Keys(set))...)
 }
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

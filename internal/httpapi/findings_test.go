@@ -41,6 +41,9 @@ type named struct {
 		Run struct {
 			End time.Time `json:"end"`
 		} `json:"run"`
+		Destination struct {
+			IP string `json:"ip"`
+		} `json:"destination"`
 		Timing struct {
 			Period *float64 `json:"period_s"`
 		} `json:"timing"`

@@ -16,7 +16,8 @@
 // first, and say so ("complete": false); they keep no more than a page of them. Of as many
 // findings the facts that lists are ordered, grouped and mostly filtered by are kept in memory,
 // about 200 bytes each (index.go): documents are read where a query asks for more, and for the
-// page that is shown. Operations that read findings or events share Limits.Heavy places.
+// page that is shown, of which 32 MB are kept (documents.go). Operations that read findings or
+// events share Limits.Heavy places; what-ifs have one place of their own.
 package httpapi
 
 import (
@@ -63,7 +64,7 @@ type Setting struct {
 	Key     string `json:"key" doc:"such as beacon.max_jitter"`
 	Value   string `json:"value" doc:"as YAML on one line; never a secret"`
 	Default string `json:"default" doc:"as YAML on one line; empty for settings of a name of the user's choice"`
-	Origin  string `json:"origin" doc:"where the value came from: default, the file, the environment or a flag"`
+	Origin  string `json:"origin" doc:"where the value came from: default, the file, who saved it, the environment or a flag"`
 	Doc     string `json:"doc" doc:"what the setting means"`
 }
 
@@ -72,6 +73,7 @@ type Options struct {
 	Store    store.Store
 	Auth     *auth.Auth
 	Detector Detector
+	Tuner    Tuner
 
 	// What is asked anew with each request, since settings can be loaded again.
 	Inputs   func() []Input
@@ -124,6 +126,7 @@ type API struct {
 	o       Options
 	mux     *http.ServeMux
 	gate    *gate         // before what reads much
+	trials  *gate         // before what-ifs, which take all the processors there are
 	streams *gate         // before what is read as fast as a client takes it
 	hand    chan struct{} // held by a run by hand
 	index   *index
@@ -135,7 +138,7 @@ type API struct {
 
 // New returns the handler of the API.
 func New(o Options) (http.Handler, error) {
-	if o.Store == nil || o.Auth == nil || o.Detector == nil || o.Inputs == nil || o.Settings == nil || o.Params == nil || o.GroupBy == nil || o.Now == nil || o.Log == nil {
+	if o.Store == nil || o.Auth == nil || o.Detector == nil || o.Tuner == nil || o.Inputs == nil || o.Settings == nil || o.Params == nil || o.GroupBy == nil || o.Now == nil || o.Log == nil {
 		return nil, errors.New("httpapi: got options that lack something, want all of them")
 	}
 	if o.Limits == (Limits{}) {
@@ -144,7 +147,7 @@ func New(o Options) (http.Handler, error) {
 	if err := o.Limits.validate(); err != nil {
 		return nil, err
 	}
-	a := &API{o: o, gate: newGate(o.Limits.Heavy, o.Limits), streams: newGate(o.Limits.Streams, o.Limits), hand: make(chan struct{}, 1), index: newIndex(o.Store, o.Limits.Findings)}
+	a := &API{o: o, gate: newGate(o.Limits.Heavy, o.Limits), trials: newGate(1, o.Limits), streams: newGate(o.Limits.Streams, o.Limits), hand: make(chan struct{}, 1), index: newIndex(o.Store, o.Limits.Findings)}
 	var err error
 	if a.fields, err = fieldsOf(finding.Schema); err != nil {
 		return nil, fmt.Errorf("schema of findings: %w", err)

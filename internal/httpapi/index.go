@@ -174,7 +174,7 @@ type index struct {
 	seed maphash.Seed
 	most int // entries
 
-	loading chan struct{} // held while a run is read, so that it is read once
+	loading chan struct{} // held while runs are read, so that each is read once
 	reader  *reader       // used by who holds loading
 
 	mu      sync.Mutex // guards what follows
@@ -183,6 +183,8 @@ type index struct {
 	uses    int64
 	numbers map[string]uint32
 	texts   []string // by number; texts that are there do not change
+
+	shelf shelf // has a lock of its own
 }
 
 func newIndex(runs store.Runs, most int) *index {
@@ -198,9 +200,15 @@ func (x *index) forget() {
 
 func (x *index) groupOf(group string) uint64 { return maphash.String(x.seed, group) }
 
-// of returns the entries of a run and the texts that their numbers stand for.
-func (x *index) of(ctx context.Context, r *store.Run) ([]entry, []string, error) {
-	if entries, texts, ok := x.have(r); ok {
+// loadTogether is how many findings of runs that follow each other are read at once: asking for
+// the findings of a run costs the store more than reading some hundreds of them.
+const loadTogether = 20_000
+
+// of returns the entries of the first of some runs, the newest first, and the texts that their
+// numbers stand for. The others are all runs between the first and the last of them: they may
+// be read as well, as they are asked for next.
+func (x *index) of(ctx context.Context, runs []store.Run) ([]entry, []string, error) {
+	if entries, texts, ok := x.have(&runs[0]); ok {
 		return entries, texts, nil
 	}
 	select {
@@ -209,31 +217,76 @@ func (x *index) of(ctx context.Context, r *store.Run) ([]entry, []string, error)
 	case <-ctx.Done():
 		return nil, nil, ctx.Err()
 	}
-	if entries, texts, ok := x.have(r); ok {
+	if entries, texts, ok := x.have(&runs[0]); ok {
 		return entries, texts, nil
 	}
-	type read struct {
-		id    findingID
-		group uint64
-		score float64
-		facts facts
+	runs = x.missing(runs)
+	read, err := x.read(ctx, runs)
+	if err != nil {
+		return nil, nil, err
 	}
-	var all []read
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for i := range slices.Backward(runs) { // the first is used last, and forgotten last
+		if all, ok := read[runs[i].End]; ok {
+			x.keep(&runs[i], all)
+		}
+	}
+	return x.byEnd[runs[0].End].entries, x.texts, nil
+}
+
+// missing returns the first runs that are not there, as many as are read at once.
+func (x *index) missing(runs []store.Run) []store.Run {
+	size := runs[0].Findings
+	n := 1
+	for ; n < len(runs) && size+runs[n].Findings <= min(loadTogether, int64(x.most)); n++ {
+		if _, _, ok := x.have(&runs[n]); ok {
+			break
+		}
+		size += runs[n].Findings
+	}
+	return runs[:n]
+}
+
+// A read is what is read of one finding.
+type read struct {
+	id    findingID
+	group uint64
+	score float64
+	facts facts
+}
+
+// read returns what there is of runs that follow each other, the newest first, by their ends.
+// Of more findings than the index may have, whole runs are left out, and findings of the first.
+func (x *index) read(ctx context.Context, runs []store.Run) (map[int64][]read, error) {
+	byEnd := map[int64][]read{}
+	for i := range runs {
+		byEnd[runs[i].End] = nil
+	}
 	var failed error
-	err := x.runs.FindingsIn(ctx, r.End, r.End, func(f *store.Finding) bool {
+	n := 0
+	newest, oldest := runs[0].End, runs[len(runs)-1].End
+	err := x.runs.FindingsIn(ctx, oldest, newest, func(f *store.Finding) bool {
+		if n++; n > x.most+1 {
+			for end := range byEnd {
+				if end <= f.RunEnd && end != newest {
+					delete(byEnd, end)
+				}
+			}
+			return false
+		}
 		one := read{group: x.groupOf(f.Group), score: f.Score}
 		if one.id, failed = idOf(f); failed == nil {
 			one.facts, failed = x.reader.read(f)
 		}
-		all = append(all, one)
-		return failed == nil && len(all) <= x.most
+		byEnd[f.RunEnd] = append(byEnd[f.RunEnd], one)
+		return failed == nil
 	})
-	if err = cmp.Or(failed, err); err != nil {
-		return nil, nil, err
-	}
+	return byEnd, cmp.Or(failed, err)
+}
 
-	x.mu.Lock()
-	defer x.mu.Unlock()
+// keep makes entries of what was read of a run. mu is held.
+func (x *index) keep(r *store.Run, all []read) {
 	x.drop(r.End)
 	x.makeRoom(len(all))
 	run := &runIndex{version: versionOf(r), entries: make([]entry, len(all))}
@@ -250,7 +303,6 @@ func (x *index) of(ctx context.Context, r *store.Run) ([]entry, []string, error)
 	run.used = x.uses
 	x.byEnd[r.End] = run
 	x.size += len(all)
-	return run.entries, x.texts, nil
 }
 
 func (n number) orNone() float64 {
@@ -274,6 +326,7 @@ func (x *index) have(r *store.Run) ([]entry, []string, bool) {
 }
 
 func (x *index) drop(end int64) {
+	x.shelf.drop(end)
 	if run := x.byEnd[end]; run != nil {
 		x.size -= len(run.entries)
 		delete(x.byEnd, end)

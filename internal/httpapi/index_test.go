@@ -129,19 +129,19 @@ func TestBothWaysToReadAreTheSame(t *testing.T) {
 type counting struct {
 	store.Store
 	mu    sync.Mutex
-	reads map[int64]int // by run
+	reads map[string]int // by the ends of the first and last run, from findingtest.RunEnd on
 }
 
 func (c *counting) FindingsIn(ctx context.Context, from, to int64, f func(*store.Finding) bool) error {
 	c.mu.Lock()
-	c.reads[from]++
+	c.reads[fmt.Sprintf("%d to %d", from-findingtest.RunEnd, to-findingtest.RunEnd)]++
 	c.mu.Unlock()
 	return c.Store.FindingsIn(ctx, from, to, f)
 }
 
 func TestRunsAreReadOnce(t *testing.T) {
 	s := open(t, Limits{})
-	c := &counting{Store: s.store, reads: map[int64]int{}}
+	c := &counting{Store: s.store, reads: map[string]int{}}
 	s.api.index = newIndex(c, 1000)
 	var wait sync.WaitGroup
 	for range 4 {
@@ -149,7 +149,7 @@ func TestRunsAreReadOnce(t *testing.T) {
 	}
 	wait.Wait()
 	last := int64(findingtest.RunEnd)
-	if diff := cmp.Diff(map[int64]int{last: 1, last - 3600: 1, last - 7200: 1}, c.reads); diff != "" {
+	if diff := cmp.Diff(map[string]int{"-7200 to 0": 1}, c.reads); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 	// A run that replaces another is seen, also when it has as many findings.
@@ -163,8 +163,101 @@ func TestRunsAreReadOnce(t *testing.T) {
 	if err := s.store.SaveRun(t.Context(), &store.Run{End: last, StartedAt: s.now, FinishedAt: s.now, Findings: int64(len(findings))}, findings, store.SliceChange{}); err != nil {
 		t.Fatal(err)
 	}
-	if o := into[Overview](s.get("/api/v1/overview?q=host.name:ws-9999"), 200); o.Documents != 1 || c.reads[last] != 2 {
-		t.Errorf("got %d documents after %d reads, want the run read again", o.Documents, c.reads[last])
+	if o := into[Overview](s.get("/api/v1/overview?q=host.name:ws-9999"), 200); o.Documents != 1 || c.reads["0 to 0"] != 1 {
+		t.Errorf("got %d documents after the reads %v, want the run read again", o.Documents, c.reads)
+	}
+}
+
+func TestRunsAreReadTogether(t *testing.T) {
+	s := open(t, Limits{})
+	const ends = 10
+	for i := range int64(ends) {
+		var findings []store.Finding
+		for k := range 3 {
+			r := moved(findingtest.Ranked(), -100-i)
+			r.Group.Values = []string{fmt.Sprintf("host-%d-%d", i, k), "p.exe"}
+			findings = append(findings, schedule.Stored(r))
+		}
+		if err := s.store.SaveRun(t.Context(), &store.Run{End: findings[0].RunEnd, Findings: 3}, findings, store.SliceChange{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	runs, err := s.store.RunsIn(t.Context(), findingtest.RunEnd+1, lastSecond, 100)
+	if err != nil || len(runs) != ends {
+		t.Fatalf("got %d runs and error %v, want %d", len(runs), err, ends)
+	}
+	for _, tt := range []struct {
+		name  string
+		most  int
+		known []int // runs that are there
+		want  int   // runs that are there once the first was asked for
+	}{
+		{"all of them", 1000, nil, ends},
+		{"as many as have room", 7, nil, 2},
+		{"one that has no room", 2, nil, 1},
+		{"up to one that is there", 1000, []int{4}, 5},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c := &counting{Store: s.store, reads: map[string]int{}}
+			x := newIndex(c, tt.most)
+			for _, i := range tt.known {
+				if _, _, err := x.of(t.Context(), runs[i:i+1]); err != nil {
+					t.Fatal(err)
+				}
+			}
+			clear(c.reads)
+			entries, texts, err := x.of(t.Context(), runs)
+			if err != nil || len(entries) != 3 || texts[entries[2].hostName] != "host-9-2" {
+				t.Fatalf("got %d entries and error %v, want those of the newest run", len(entries), err)
+			}
+			if len(x.byEnd) != tt.want || len(c.reads) != 1 {
+				t.Errorf("got %d runs after the reads %v, want %d after one", len(x.byEnd), c.reads, tt.want)
+			}
+			for i := range runs {
+				entries, texts, ok := x.have(&runs[i])
+				if ok && texts[entries[1].hostName] != fmt.Sprintf("host-%d-1", ends-1-i) {
+					t.Errorf("run %d: got %s, want its own findings", i, texts[entries[1].hostName])
+				}
+			}
+		})
+	}
+	// Runs that say that they have fewer findings than they have.
+	lying := slices.Clone(runs)
+	for i := range lying {
+		lying[i].Findings = 0
+	}
+	x := newIndex(s.store, 10)
+	entries, _, err := x.of(t.Context(), lying)
+	if err != nil || len(entries) != 3 || len(x.byEnd) != 3 || x.size != 9 {
+		t.Errorf("got %d entries, %d runs with %d and error %v, want the three whole runs that there is room for", len(entries), len(x.byEnd), x.size, err)
+	}
+}
+
+func TestShelf(t *testing.T) {
+	var s shelf
+	id := func(n byte) findingID { return findingID{n} }
+	big := make(Document, shelfBytes/4)
+	for end := range int64(4) {
+		s.put(s.state(), end, id(1), big)
+	}
+	s.get(0, id(1)) // so that it is not the one that goes
+	s.put(s.state(), 4, id(1), big)
+	if s.get(0, id(1)) == nil || s.get(1, id(1)) != nil || s.get(4, id(1)) == nil || s.bytes != shelfBytes {
+		t.Errorf("got %d bytes of %d runs, want the one that was not asked for longest gone", s.bytes, len(s.byEnd))
+	}
+	state := s.state()
+	s.drop(4)
+	s.put(state, 4, id(1), big)
+	if s.get(4, id(1)) != nil || s.bytes != shelfBytes*3/4 {
+		t.Errorf("got a document that was read before its run was dropped, and %d bytes", s.bytes)
+	}
+	s.put(s.state(), 0, id(1), Document("{}"))
+	if len(s.get(0, id(1))) != len(big) || s.get(0, id(2)) != nil {
+		t.Error("got another document, want the one that was there")
+	}
+	s.put(s.state(), 9, id(1), make(Document, shelfBytes+1))
+	if s.bytes != 0 || len(s.byEnd) != 0 {
+		t.Errorf("got %d bytes, want none of a document that is larger than all", s.bytes)
 	}
 }
 
@@ -182,11 +275,11 @@ func TestIndexForgetsWhatWasNotAskedForLongest(t *testing.T) {
 	}
 	slices.Reverse(runs)
 	for i := range runs {
-		entries, texts, err := x.of(t.Context(), &runs[i])
+		entries, texts, err := x.of(t.Context(), runs[i:i+1])
 		if err != nil || len(entries) != 3 || texts[entries[0].hostName] != fmt.Sprintf("host-%d", i) {
 			t.Fatalf("run %d: got %d entries and error %v", i, len(entries), err)
 		}
-		if _, _, err := x.of(t.Context(), &runs[0]); err != nil { // which is asked for all the time
+		if _, _, err := x.of(t.Context(), runs[:1]); err != nil { // which is asked for all the time
 			t.Fatal(err)
 		}
 		if x.size > x.most {
@@ -214,7 +307,7 @@ func TestIndexTellsErrors(t *testing.T) {
 	x := newIndex(s.store, 20)
 	broken := errors.New("broken")
 	s.store.fail(broken)
-	if _, _, err := x.of(t.Context(), &store.Run{End: findingtest.RunEnd}); !errors.Is(err, broken) {
+	if _, _, err := x.of(t.Context(), []store.Run{{End: findingtest.RunEnd}}); !errors.Is(err, broken) {
 		t.Errorf("got error %v, want that of the store", err)
 	}
 	s.store.fail(nil)
@@ -223,13 +316,13 @@ func TestIndexTellsErrors(t *testing.T) {
 	if err := s.store.SaveRun(t.Context(), &store.Run{End: 99}, []store.Finding{bad}, store.SliceChange{}); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := x.of(t.Context(), &store.Run{End: 99}); err == nil || !strings.Contains(err.Error(), "not an id") {
+	if _, _, err := x.of(t.Context(), []store.Run{{End: 99}}); err == nil || !strings.Contains(err.Error(), "not an id") {
 		t.Errorf("got error %v, want one of the id", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	x.loading <- struct{}{}
-	if _, _, err := x.of(ctx, &store.Run{End: 5}); !errors.Is(err, context.Canceled) {
+	if _, _, err := x.of(ctx, []store.Run{{End: 5}}); !errors.Is(err, context.Canceled) {
 		t.Errorf("got error %v, want that the client is gone", err)
 	}
 }

@@ -18,7 +18,7 @@ import (
 
 // failures say what the statuses of errors mean.
 var failures = map[int]struct{ name, doc string }{
-	http.StatusBadRequest:            {"BadRequest", "The request is not what it should be. code: bad_parameter, unknown_parameter, bad_query, bad_page, bad_json, bad_value, unknown_field, missing_field."},
+	http.StatusBadRequest:            {"BadRequest", "The request is not what it should be. code: bad_parameter, unknown_parameter, bad_query, bad_page, bad_json, bad_value, bad_settings, unknown_field, missing_field."},
 	http.StatusUnauthorized:          {"Unauthorized", "Nobody, or nobody known. code: no_credentials, wrong_credentials, unreadable_credentials, session_ended."},
 	http.StatusForbidden:             {"Forbidden", "Known, but not allowed. code: forbidden, password_change_required, cross_origin, wrong_old_password."},
 	http.StatusNotFound:              {"NotFound", "There is none. code: not_found, no_events, grouped_otherwise."},

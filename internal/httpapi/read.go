@@ -230,7 +230,7 @@ func (a *API) each(ctx context.Context, l *look, f func(one *seen) (bool, error)
 		if err := ctx.Err(); err != nil {
 			return reach, err
 		}
-		entries, texts, err := a.index.of(ctx, &runs[i])
+		entries, texts, err := a.index.of(ctx, runs[i:])
 		if err != nil {
 			return reach, err
 		}
@@ -269,45 +269,6 @@ func (a *API) each(ctx context.Context, l *look, f func(one *seen) (bool, error)
 
 // maxRuns bounds the runs of a time range: eleven years of hours.
 const maxRuns = 100_000
-
-// documents returns the documents of findings, in their order, those that are not there from
-// the store.
-func (a *API) documents(ctx context.Context, list []*seen) ([]Document, error) {
-	missing := map[int64]map[findingID]*seen{} // by run
-	for _, one := range list {
-		if one.doc != nil {
-			continue
-		}
-		if missing[one.runEnd] == nil {
-			missing[one.runEnd] = map[findingID]*seen{}
-		}
-		missing[one.runEnd][one.id] = one
-	}
-	for end, of := range missing {
-		var failed error
-		err := a.o.Store.FindingsIn(ctx, end, end, func(f *store.Finding) bool {
-			id, err := idOf(f)
-			if failed = err; err != nil {
-				return false
-			}
-			if one := of[id]; one != nil {
-				one.doc = f.Doc
-				delete(of, id)
-			}
-			return len(of) > 0
-		})
-		if err = cmp.Or(failed, err); err != nil {
-			return nil, err
-		}
-	}
-	docs := make([]Document, 0, len(list))
-	for _, one := range list {
-		if one.doc != nil { // else its run has been replaced meanwhile
-			docs = append(docs, one.doc)
-		}
-	}
-	return docs, nil
-}
 
 var levelNames = map[finding.Level]string{finding.HighRisk: "high", finding.MediumRisk: "medium", finding.SomeRisk: "some", finding.LowRisk: "low"}
 

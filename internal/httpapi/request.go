@@ -284,6 +284,8 @@ func wordFor(t reflect.Type) string {
 		return "true or false"
 	case t.Kind() == reflect.Slice:
 		return "a list of texts"
+	case t.Kind() == reflect.Map:
+		return "an object of texts"
 	}
 	return "a text"
 }

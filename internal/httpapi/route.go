@@ -42,6 +42,7 @@ const (
 	readsLittle reads = iota
 	readsMuch         // findings or events
 	readsStream       // findings, as fast as the client takes them
+	readsWindow       // all events of a window, and makes findings of them
 )
 
 // An operation is what serves a route, and the types that it is described by.
@@ -133,8 +134,12 @@ func contentOf[P any](content string, f func(ctx context.Context, c *call, param
 func (c *call) enter() (ctx context.Context, leave func(), err error) {
 	ctx = c.r.Context()
 	switch c.route.reads {
-	case readsMuch:
-		release, err := c.a.gate.enter(ctx)
+	case readsMuch, readsWindow:
+		places := c.a.gate
+		if c.route.reads == readsWindow {
+			places = c.a.trials
+		}
+		release, err := places.enter(ctx)
 		if err != nil {
 			return ctx, nil, err
 		}

@@ -27,6 +27,7 @@ var tagDocs = []struct{ name, doc string }{
 	{"findings", "What runs found."},
 	{"overview", "Findings by where they were found."},
 	{"runs", "Looks at a window of events."},
+	{"tuning", "What detection looks for, and what it would find with other settings."},
 	{"session", "Who asks."},
 	{"accounts", "Users, API keys, and the trail of what people changed."},
 	{"service", "The program itself."},
@@ -36,7 +37,7 @@ var tagDocs = []struct{ name, doc string }{
 // document says of them.
 func (a *API) routes() []route {
 	const (
-		get, post, patch, remove = http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodDelete
+		get, post, put, patch, remove = http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete
 
 		v1      = "/api/v1"
 		finding = v1 + "/findings/{id}"
@@ -49,7 +50,7 @@ func (a *API) routes() []route {
 			method: get, path: v1 + "/findings", id: "listFindings", tag: "findings", want: auth.Read, reads: readsMuch, op: jsonOf(a.listFindings),
 			summary: "findings that a query wants, page by page",
 			doc:     aDay,
-			links:   []link{{[]string{"getFinding", "getFindingSeries", "getFindingDestinations", "getFindingEvents", "getFindingHistory", "getFindingReport"}, "id", "/findings/0/fresnel/id"}},
+			links:   []link{{[]string{"getFinding", "getFindingSeries", "getFindingDestinations", "getFindingEvents", "getFindingCallbacks", "getFindingHistory", "getFindingReport"}, "id", "/findings/0/fresnel/id"}},
 		},
 		{
 			method: get, path: v1 + "/findings.ndjson", id: "exportFindings", tag: "findings", want: auth.Read, reads: readsStream, op: contentOf("application/x-ndjson", a.exportFindings),
@@ -75,6 +76,11 @@ func (a *API) routes() []route {
 			method: get, path: finding + "/events", id: "getFindingEvents", tag: "findings", want: auth.Read, reads: readsMuch, op: jsonOf(a.findingEvents),
 			summary: "raw events of a finding, page by page",
 			doc:     "In the window of the run, unless from and to say otherwise.",
+		},
+		{
+			method: get, path: finding + "/callbacks", id: "getFindingCallbacks", tag: "findings", want: auth.Read, reads: readsMuch, op: jsonOf(a.findingCallbacks),
+			summary: "when the group of a finding called its destination",
+			doc:     "The seven days up to the end of the run, unless from and to say otherwise: calls that the timing model looks at by the filter in force. A finding without a destination has those to all.",
 		},
 		{
 			method: get, path: finding + "/history", id: "getFindingHistory", tag: "findings", want: auth.Read, reads: readsMuch, op: jsonOf(a.findingHistory),
@@ -127,6 +133,35 @@ func (a *API) routes() []route {
 		{
 			method: get, path: v1 + "/runs/{end}", id: "getRun", tag: "runs", want: auth.Read, op: jsonOf(a.getRun),
 			summary: "the run whose window ends at a time",
+		},
+
+		{
+			method: post, path: v1 + "/whatif", id: "tryConfig", tag: "tuning", want: auth.Write, reads: readsWindow, op: jsonOf(a.whatIf),
+			summary: "what a run would say with other settings",
+			doc:     "The window is looked at again, and nothing is stored. One at a time.",
+		},
+		{
+			method: get, path: v1 + "/filter", id: "getFilter", tag: "tuning", want: auth.Read, op: jsonOf(a.filter),
+			summary: "the filter in force: its clauses and sets",
+		},
+		{
+			method: post, path: v1 + "/filter/preview", id: "previewFilter", tag: "tuning", want: auth.Read, reads: readsMuch, op: jsonOf(a.previewFilter),
+			summary: "how many events of a window each clause of the filter decides, before and after a change",
+			doc:     "Nothing is stored. Without settings in set both are the filter in force. It is the filter of the statistics; the timing model also looks at what only clauses about processes leave out.",
+		},
+		{
+			method: get, path: v1 + "/config", id: "getConfig", tag: "tuning", want: auth.Read, op: jsonOf(a.config),
+			summary: "the settings in force",
+		},
+		{
+			method: put, path: v1 + "/config", id: "saveConfig", tag: "tuning", want: auth.Manage, op: jsonOf(a.saveConfig), also: []int{http.StatusInsufficientStorage},
+			summary: "save settings of what detection looks for",
+			doc:     "They count from the next run on, also after a new start, unless the environment or a flag says otherwise. It stands in the trail.",
+		},
+		{
+			method: remove, path: v1 + "/config/{key}", id: "forgetConfig", tag: "tuning", want: auth.Manage, op: jsonOf(a.forgetConfig), also: []int{http.StatusInsufficientStorage},
+			summary: "forget a setting that was saved",
+			doc:     "From the next run on the settings file counts again, or the default. It stands in the trail.",
 		},
 
 		{
@@ -204,10 +239,6 @@ func (a *API) routes() []route {
 		{
 			method: get, path: v1 + "/inputs", id: "listInputs", tag: "service", want: auth.Read, op: jsonOf(a.listInputs),
 			summary: "the inputs and how they are",
-		},
-		{
-			method: get, path: v1 + "/config", id: "getConfig", tag: "service", want: auth.Read, op: jsonOf(a.config),
-			summary: "the settings in force",
 		},
 		{
 			method: get, path: v1 + "/version", id: "getVersion", tag: "service", want: auth.Read, op: jsonOf(a.version),

@@ -7,20 +7,18 @@ import (
 	"testing"
 	"time"
 
-	"fresnel/internal/beacon"
-	"fresnel/internal/detect"
+	"fresnel/internal/config"
 	"fresnel/internal/event"
-	"fresnel/internal/filter"
-	"fresnel/internal/rank"
 	"fresnel/internal/schedule"
 	"fresnel/internal/simulate"
 	"fresnel/internal/store"
 )
 
-// TestSimulatedHours asks for all there is of each finding that real runs make of simulated
-// telemetry.
-func TestSimulatedHours(t *testing.T) {
-	s := open(t, Limits{})
+// openSimulated returns a site with simulated telemetry beside its own, and the settings that
+// are the default ones. Runs of its last two hours have been made; end is the end of the last.
+func openSimulated(t testing.TB) (s *site, end int64) {
+	t.Helper()
+	s = open(t, Limits{})
 	sc, err := simulate.Load("../../scenarios/small.yaml")
 	if err != nil {
 		t.Fatal(err)
@@ -37,32 +35,31 @@ func TestSimulatedHours(t *testing.T) {
 	if err := s.store.Append(t.Context(), &b, nil); err != nil {
 		t.Fatal(err)
 	}
-	end := last/1e9/3600*3600 + 3600
+	end = last/1e9/3600*3600 + 3600
 	s.now = time.Unix(end+600, 0)
-	reference, err := filter.Compile(filter.Default())
+	c := config.Default()
+	what, err := detection(&c)
 	if err != nil {
 		t.Fatal(err)
 	}
-	remote, err := filter.Compile(filter.Default().Remote())
+	plan, err := schedule.New(schedule.Options{Store: s.store, Every: time.Hour, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return s.now }, Detect: what})
 	if err != nil {
 		t.Fatal(err)
 	}
-	plan, err := schedule.New(schedule.Options{
-		Store: s.store, Every: time.Hour, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return s.now },
-		Detect: detect.Options{
-			Filter: reference, Params: beacon.DefaultParams(), Workers: 2,
-			Rank: &detect.Rank{Filter: remote, Lookback: 7 * 86400, MaxFalse: 0.05, PerDay: 2, Model: rank.Default()},
-		},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.api.o.Detector = plan
+	s.tuner = newTuner(t, plan, s.store)
+	s.api.o.Detector, s.api.o.Tuner = plan, s.tuner
 	for _, at := range []int64{end - 3600, end} {
 		if _, err := plan.RunAt(t.Context(), at); err != nil {
 			t.Fatal(err)
 		}
 	}
+	return s, end
+}
+
+// TestSimulatedHours asks for all there is of each finding that real runs make of simulated
+// telemetry.
+func TestSimulatedHours(t *testing.T) {
+	s, _ := openSimulated(t)
 	l := into[FindingList](s.get("/api/v1/findings?limit=100"), http.StatusOK)
 	if l.Total < 5 {
 		t.Fatalf("got %d findings, want the three implants and more", l.Total)
@@ -88,6 +85,9 @@ func TestSimulatedHours(t *testing.T) {
 		ofFinding := slices.ContainsFunc(places.Destinations, func(d Destination) bool { return d.OfFinding })
 		if events.Total == 0 || group.Total < events.Total || places.Total == 0 || !ofFinding {
 			t.Errorf("%s: got %d events of the finding, %d of the group, to %d destinations, its own among them: %v", id, events.Total, group.Total, places.Total, ofFinding)
+		}
+		if calls := into[CallbackList](s.get(id+"/callbacks"), http.StatusOK); calls.Total == 0 || len(calls.Seconds) != calls.Total || !slices.IsSorted(calls.Seconds) {
+			t.Errorf("%s: got %d callbacks and %d times, want as many, in order", id, calls.Total, len(calls.Seconds))
 		}
 		if a := s.get(id + "/report"); a.Code != http.StatusOK {
 			t.Errorf("%s: got status %d for a report, want 200: %s", id, a.Code, a.text)

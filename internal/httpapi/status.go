@@ -25,15 +25,6 @@ func (a *API) listInputs(context.Context, *call, *none, *none) (*InputList, erro
 	return list, nil
 }
 
-// Config is the settings in force.
-type Config struct {
-	Settings []Setting `json:"settings" doc:"in the order of the settings file"`
-}
-
-func (a *API) config(context.Context, *call, *none, *none) (*Config, error) {
-	return &Config{append([]Setting{}, a.o.Settings()...)}, nil
-}
-
 // Version is what runs here.
 type Version struct {
 	Product string    `json:"product"`

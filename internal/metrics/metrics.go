@@ -3,6 +3,7 @@ package metrics
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"slices"
 	"strconv"
@@ -14,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"fresnel/internal/bulk"
+	"fresnel/internal/ingest"
 	"fresnel/internal/store"
 	"fresnel/internal/tail"
 )
@@ -168,8 +170,12 @@ func (m *Metrics) Request(t bulk.Tally) {
 		in.LastEvent = m.now()
 	}
 	switch {
-	case t.Refused > 0 || t.Status == http.StatusTooManyRequests:
-		in.fails("events were refused for want of time or room", m.now())
+	case errors.Is(t.Failed, ingest.ErrFull):
+		in.fails("there is no room left to store events", m.now())
+	case errors.Is(t.Failed, ingest.ErrBusy), t.Status == http.StatusTooManyRequests:
+		in.fails("events come faster than they can be stored, and are refused", m.now())
+	case t.Failed != nil:
+		in.fails("events could not be stored; the log says why", m.now())
 	case t.Stored > 0:
 		in.fails("", m.now())
 	}

@@ -2,6 +2,7 @@ package metrics
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"fresnel/internal/bulk"
+	"fresnel/internal/ingest"
 	"fresnel/internal/store"
 	"fresnel/internal/store/memory"
 	"fresnel/internal/tail"
@@ -32,7 +34,7 @@ func TestInputs(t *testing.T) {
 	zeek.Stored(&tail.Counts{Bytes: 10, Events: 3, Bad: 1, Skipped: map[string]int64{"a": 1, "b": 2}})
 	zeek.Round(tail.State{Behind: 7, Stalled: true, LastError: errors.New("no room"), CaughtUp: now})
 	want := []Input{
-		{Name: "bulk", Kind: "bulk", Events: 5, Bad: 1, Passed: 2, Bytes: 100, LastEvent: now, LastError: "events were refused for want of time or room", ErrorAt: now},
+		{Name: "bulk", Kind: "bulk", Events: 5, Bad: 1, Passed: 2, Bytes: 100, LastEvent: now, LastError: "events come faster than they can be stored, and are refused", ErrorAt: now},
 		{Name: "zeek", Kind: "tail", Events: 3, Bad: 1, Passed: 3, Bytes: 10, Behind: 7, LastEvent: now, LastError: "no room", ErrorAt: now, CaughtUp: now},
 	}
 	if d := gocmp.Diff(want, m.Inputs()); d != "" {
@@ -40,6 +42,20 @@ func TestInputs(t *testing.T) {
 	}
 	if !m.CaughtUp() {
 		t.Error("got not caught up, want all files read")
+	}
+	for _, tt := range []struct {
+		tally bulk.Tally
+		want  string
+	}{
+		{bulk.Tally{Status: 429, Failed: fmt.Errorf("%w: disk", ingest.ErrFull)}, "there is no room left to store events"},
+		{bulk.Tally{Status: 200, Stored: 2, Refused: 3, Failed: ingest.ErrBusy}, "events come faster than they can be stored, and are refused"},
+		{bulk.Tally{Status: 503, Failed: errors.New("broken")}, "events could not be stored; the log says why"},
+		{bulk.Tally{Status: 400}, "events could not be stored; the log says why"}, // it says nothing of the store
+	} {
+		m.Request(tt.tally)
+		if got := m.Inputs()[0].LastError; got != tt.want {
+			t.Errorf("after %+v: got the error %q, want %q", tt.tally, got, tt.want)
+		}
 	}
 	m.Request(bulk.Tally{Status: 200, Stored: 1})
 	zeek.Round(tail.State{Problems: 1})

@@ -243,34 +243,30 @@ func (s *Schedule) make(ctx context.Context, end int64, byHand bool) (*store.Run
 }
 
 func (s *Schedule) run(ctx context.Context, end int64, byHand bool) (*store.Run, error) {
-	l, err := s.look(ctx, *s.detect.Load(), end, byHand)
+	l, err := s.look(ctx, *s.detect.Load(), end, manner{byHand: byHand})
 	if err != nil {
 		return nil, err
 	}
 	return l.run, s.o.Store.SaveRun(ctx, l.run, l.findings, l.change)
 }
 
-// Try looks at the window of a run by other settings, and stores nothing.
-func (s *Schedule) Try(ctx context.Context, o detect.Options, end int64) (*store.Run, []store.Finding, error) {
-	if o.Workers == 0 {
-		o.Workers = runtime.GOMAXPROCS(0)
-	}
-	l, err := s.look(ctx, o, end, true)
-	if err != nil {
-		return nil, nil, err
-	}
-	return l.run, l.findings, nil
-}
-
 // A look is what a run finds, before it is stored.
 type look struct {
 	run      *store.Run
 	findings []store.Finding
+	filter   []int64 // events of the window by outcome of the filter
 	change   store.SliceChange
 }
 
-func (s *Schedule) look(ctx context.Context, o detect.Options, end int64, byHand bool) (*look, error) {
-	r := &store.Run{End: end, StartedAt: s.o.Now().UTC(), ByHand: byHand}
+// A manner is how a look is made.
+type manner struct {
+	byHand bool // between the hours: it leaves the slices as they are
+	trial  bool // nothing is stored of it
+	anew   bool // it looks back on the events that are kept, not on slices
+}
+
+func (s *Schedule) look(ctx context.Context, o detect.Options, end int64, how manner) (*look, error) {
+	r := &store.Run{End: end, StartedAt: s.o.Now().UTC(), ByHand: how.byHand}
 	l := &look{run: r}
 	o.Runs = detect.Runs{Mode: detect.At, End: end}
 	o.Takes = detect.StatisticsOnly
@@ -279,7 +275,7 @@ func (s *Schedule) look(ctx context.Context, o detect.Options, end int64, byHand
 		return nil, err
 	}
 	if o.Rank != nil {
-		if l.change, err = s.back(ctx, g, &o, r); err != nil {
+		if l.change, err = s.back(ctx, g, &o, r, how); err != nil {
 			return nil, err
 		}
 	}
@@ -298,6 +294,7 @@ func (s *Schedule) look(ctx context.Context, o detect.Options, end int64, byHand
 	sum := g.Summary()
 	r.Groups, r.Rows, r.Timed, r.Hidden, r.Findings = int64(sum.Groups), int64(sum.Rows), int64(sum.Timed), int64(sum.Hidden), int64(len(l.findings))
 	r.Dropped = sum.Dropped + sum.CallsDropped
+	l.filter = sum.Filter
 	r.FinishedAt = s.o.Now().UTC()
 	return l, nil
 }

@@ -3,11 +3,13 @@ package schedule
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -454,14 +456,11 @@ func TestTryStoresNothing(t *testing.T) {
 	end := start.Add(6 * time.Hour).Unix()
 	want := stored(t, f.store, end)
 	docs := func(o detect.Options) (docs []string) {
-		_, findings, err := s.Try(t.Context(), o, end)
+		trial, err := s.Try(t.Context(), o, end, false)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for i := range findings {
-			docs = append(docs, string(findings[i].Doc))
-		}
-		return docs
+		return documents(trial)
 	}
 	if d := gocmp.Diff(want, docs(settings(t))); d != "" {
 		t.Errorf("by the settings of the run: stored (-) and tried (+):\n%s", d)
@@ -476,6 +475,171 @@ func TestTryStoresNothing(t *testing.T) {
 	if d := gocmp.Diff(want, stored(t, f.store, end)); d != "" {
 		t.Errorf("what is stored changed (-before +after):\n%s", d)
 	}
+}
+
+// documents returns the documents of a trial.
+func documents(trial *Trial) (docs []string) {
+	for i := range trial.Findings {
+		docs = append(docs, string(trial.Findings[i].Doc))
+	}
+	return docs
+}
+
+// TestTryOfAnotherFilter leaves out whom a finding of the timing model calls: what slices hold of
+// it was gathered before.
+func TestTryOfAnotherFilter(t *testing.T) {
+	w := simulated(t, 6*time.Hour)
+	start := time.Unix(0, w.events[0].TimeNanos).UTC().Truncate(time.Hour)
+	f := &feed{world: w, store: memory.New(time.Now)}
+	s := f.schedule(t, nil)
+	for h := 1; h <= 6; h++ {
+		f.until(t, start.Add(time.Duration(h)*time.Hour+2*time.Minute))
+		due(t, s)
+	}
+	end := start.Add(6 * time.Hour).Unix()
+	var before struct {
+		Fresnel struct {
+			Destination struct{ IP string }
+		}
+	}
+	stored := stored(t, f.store, end)
+	if err := json.Unmarshal([]byte(stored[0]), &before); err != nil || before.Fresnel.Destination.IP == "" {
+		t.Fatalf("got %v and %+v, want a finding of the timing model first", err, before)
+	}
+	c := filter.Default()
+	c.Exclude = append(c.Exclude, filter.Clause{Name: "known", Where: filter.Conditions{{Field: event.DestinationIP, Op: filter.In, Values: []string{before.Fresnel.Destination.IP}}}})
+	o := settings(t)
+	var err error
+	if o.Filter, err = filter.Compile(c); err != nil {
+		t.Fatal(err)
+	}
+	r := *o.Rank
+	if r.Filter, err = filter.Compile(c.Remote()); err != nil {
+		t.Fatal(err)
+	}
+	o.Rank = &r
+	for _, anew := range []bool{false, true} {
+		trial, err := s.Try(t.Context(), o, end, anew)
+		if err != nil {
+			t.Fatal(err)
+		}
+		stays := slices.ContainsFunc(documents(trial), func(doc string) bool {
+			return strings.Contains(doc, `"destination":{"ip":"`+before.Fresnel.Destination.IP+`"`)
+		})
+		if trial.Anew != anew || stays == anew {
+			t.Errorf("anew %v: got %v, and a finding of who is left out: %v", anew, trial.Anew, stays)
+		}
+		known := slices.IndexFunc(o.Filter.Outcomes(), func(one filter.Outcome) bool { return one.Name == "known" })
+		var all int64
+		for _, n := range trial.Filter {
+			all += n
+		}
+		if trial.Filter[known] == 0 || all != trial.Run.Events || trial.Days != 1 {
+			t.Errorf("anew %v: got %v of %d events left out, of %v days, want some of all, of one", anew, trial.Filter, trial.Run.Events, trial.Days)
+		}
+	}
+	// By the settings of the run it is the same either way.
+	trial, err := s.Try(t.Context(), settings(t), end, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := gocmp.Diff(stored, documents(trial)); d != "" {
+		t.Errorf("stored (-) and tried on events (+):\n%s", d)
+	}
+}
+
+func TestDays(t *testing.T) {
+	const end = 1e9
+	o := settings(t)
+	reference := o
+	reference.Rank = nil
+	for _, tt := range []struct {
+		name string
+		o    *detect.Options
+		size store.Size
+		want float64
+	}{
+		{"no events", &o, store.Size{}, 1},
+		{"some hours", &o, store.Size{Events: 1, OldestNanos: (end - 3600) * 1e9}, 1},
+		{"two days and a half", &o, store.Size{Events: 1, OldestNanos: (end - 216_000) * 1e9}, 2.5},
+		{"a month", &o, store.Size{Events: 1, OldestNanos: (end - 30*86400) * 1e9}, 7},
+		{"a month, of the reference, which sees six hours", &reference, store.Size{Events: 1, OldestNanos: (end - 30*86400) * 1e9}, 1},
+		{"events to come", &o, store.Size{Events: 1, OldestNanos: (end + 86400) * 1e9}, 1},
+	} {
+		if got := days(tt.o, end, tt.size); got != tt.want {
+			t.Errorf("%s: got %v days, want %v", tt.name, got, tt.want)
+		}
+	}
+}
+
+func TestTryOfOtherGroups(t *testing.T) {
+	w := simulated(t, 3*time.Hour)
+	start := time.Unix(0, w.events[0].TimeNanos).UTC().Truncate(time.Hour)
+	f := &feed{world: w, store: memory.New(time.Now)}
+	var log bytes.Buffer
+	s := f.schedule(t, func(o *Options) { o.Log = slog.New(slog.NewTextHandler(&log, nil)) })
+	f.until(t, start.Add(3*time.Hour+2*time.Minute))
+	due(t, s)
+	o := settings(t)
+	o.GroupBy = []event.Field{event.HostName, event.UserName}
+	trial, err := s.Try(t.Context(), o, start.Add(3*time.Hour).Unix(), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !trial.Anew || trial.Run.Groups == 0 {
+		t.Errorf("got a look anew: %v, of %d groups, want one of some", trial.Anew, trial.Run.Groups)
+	}
+	if log.Len() > 0 {
+		t.Errorf("got the log %q, want none of what is not kept", log.String())
+	}
+	f.store = &many{Store: f.store}
+	s = f.schedule(t, nil)
+	if _, err := s.Try(t.Context(), o, start.Add(3*time.Hour).Unix(), true); !errors.Is(err, ErrTooMuch) {
+		t.Errorf("of too many events: got %v, want %v", err, ErrTooMuch)
+	}
+	if trial, err := s.Try(t.Context(), settings(t), start.Add(3*time.Hour).Unix(), true); err != nil || trial.Anew {
+		t.Errorf("of too many events by another filter: got %+v and %v, want a look at slices", trial, err)
+	}
+}
+
+// A many store says that it has more events than a trial looks at.
+type many struct{ store.Store }
+
+func (m *many) Size(ctx context.Context) (store.Size, error) {
+	size, err := m.Store.Size(ctx)
+	size.Events = MaxAnew + 1
+	return size, err
+}
+
+// TestTryWhileSlicesArePutTogether loses a slice between the list of slices and its data.
+func TestTryWhileSlicesArePutTogether(t *testing.T) {
+	w := simulated(t, 3*time.Hour)
+	start := time.Unix(0, w.events[0].TimeNanos).UTC().Truncate(time.Hour)
+	lost := &losing{Store: memory.New(time.Now)}
+	f := &feed{world: w, store: lost}
+	s := f.schedule(t, nil)
+	f.until(t, start.Add(3*time.Hour+2*time.Minute))
+	due(t, s)
+	for _, times := range []int{1, 5} {
+		lost.times = times
+		if _, err := s.Try(t.Context(), settings(t), start.Add(3*time.Hour).Unix(), false); (err != nil) != (times == 5) {
+			t.Errorf("lost %d times: got %v", times, err)
+		}
+	}
+}
+
+// A losing store does not find the data of a slice some times.
+type losing struct {
+	store.Store
+	times int
+}
+
+func (l *losing) SliceData(ctx context.Context, id int64, part int) ([]byte, error) {
+	if l.times > 0 {
+		l.times--
+		return nil, store.ErrNotFound
+	}
+	return l.Store.SliceData(ctx, id, part)
 }
 
 func TestOtherGroupsBeginAnew(t *testing.T) {

@@ -27,16 +27,22 @@ const (
 func (s *Schedule) day() int { return max(2, int(24*time.Hour/s.o.Every)) }
 
 // back gives g the calls that the run looks back on, and returns how the slices change.
-func (s *Schedule) back(ctx context.Context, g *detect.Gathering, o *detect.Options, r *store.Run) (store.SliceChange, error) {
+func (s *Schedule) back(ctx context.Context, g *detect.Gathering, o *detect.Options, r *store.Run, how manner) (store.SliceChange, error) {
 	var change store.SliceChange
 	list, err := s.o.Store.Slices(ctx)
 	if err != nil {
 		return change, err
 	}
+	if how.anew {
+		list = nil
+	}
 	if len(list) > 0 {
 		by, err := s.groupedBy(ctx, list[len(list)-1])
 		if err != nil {
 			return change, err
+		}
+		if by != groupBy(o) && how.trial {
+			return change, ErrTooMuch
 		}
 		if by != groupBy(o) {
 			// Who called whom is told of other groups than now: it is made anew of the events that

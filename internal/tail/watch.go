@@ -40,7 +40,9 @@ func (t *Tail) list() {
 			continue
 		}
 		t.unlisted[p.Path] = true
-		t.report(p.Path, p.Err)
+		if !errors.Is(p.Err, files.ErrEmpty) { // files may come
+			t.report(p.Path, p.Err)
+		}
 	}
 	for path := range unlisted {
 		if !t.unlisted[path] {

@@ -264,5 +264,5 @@ func (e *engineError) Is(target error) bool {
 // fatal reports whether the instance can do nothing more.
 func (e *engineError) fatal() bool {
 	return e.kind == lib.ErrorTypeFatal || e.kind == lib.ErrorTypeInternal ||
-		strings.HasPrefix(e.text, "FATAL") || strings.HasPrefix(e.text, "INTERNAL") || strings.Contains(e.text, "database has been invalidated")
+		strings.HasPrefix(e.text, "FATAL") || strings.HasPrefix(e.text, "INTERNAL") || strings.Contains(e.text, "has been invalidated")
 }

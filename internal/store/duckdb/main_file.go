@@ -231,23 +231,41 @@ func readRuns(ctx context.Context, c *conn, which string, args ...any) ([]store.
 
 // FindingsIn hands out findings.
 func (s *Store) FindingsIn(ctx context.Context, fromEnd, toEnd int64, f func(*store.Finding) bool) error {
-	var saves []int64
+	type saved struct{ save, findings int64 }
+	var runs []saved // those with findings
 	if err := s.read(func(c *conn) error {
-		saves = nil
+		runs = nil
 		return c.query(ctx, func(ch *chunk) error {
-			saves = append(saves, column[int64](ch, 0)...)
+			for i, save := range column[int64](ch, 0) {
+				runs = append(runs, saved{save, column[int64](ch, 1)[i]})
+			}
 			return nil
-		}, "SELECT save FROM "+mainName+".run WHERE run_end BETWEEN ? AND ? ORDER BY run_end DESC", fromEnd, toEnd)
+		}, "SELECT r.save, f.n FROM "+mainName+".run r JOIN (SELECT save, count(*) AS n FROM "+mainName+".finding WHERE run_end BETWEEN ? AND ? GROUP BY save) f ON f.save = r.save ORDER BY r.run_end DESC",
+			fromEnd, toEnd)
 	}); err != nil {
 		return err
 	}
-	for _, save := range saves {
-		// Page by page, so that f may take its time and do what it wants. What another
-		// SaveRun replaces meanwhile is not there any more.
-		for place := 0; ; place += findingsPage {
+	// Page by page, so that f may take its time and do what it wants. What another SaveRun
+	// replaces meanwhile is not there any more. Several runs that fit are one page: a query costs
+	// as much as some hundred findings.
+	for len(runs) > 0 {
+		size, n := runs[0].findings, 1
+		for n < len(runs) && size+runs[n].findings <= findingsPage {
+			size += runs[n].findings
+			n++
+		}
+		saves := make([]any, n)
+		first, last := runs[0].save, runs[0].save
+		for i, r := range runs[:n] {
+			saves[i] = r.save
+			first, last = min(first, r.save), max(last, r.save)
+		}
+		runs = runs[n:]
+		which := "WHERE save BETWEEN ? AND ? AND place >= ? AND place < ? AND save IN (?" + strings.Repeat(", ?", n-1) + ") ORDER BY run_end DESC, place"
+		for place := int64(0); place < size; place += findingsPage { // more than one page is of one run
 			var page []store.Finding
 			if err := s.read(func(c *conn) (err error) {
-				page, err = readFindings(ctx, c, "WHERE save = ? AND place >= ? AND place < ? ORDER BY place", save, place, place+findingsPage)
+				page, err = readFindings(ctx, c, which, append([]any{first, last, place, place + findingsPage}, saves...)...)
 				return err
 			}); err != nil {
 				return err
@@ -257,15 +275,13 @@ func (s *Store) FindingsIn(ctx context.Context, fromEnd, toEnd int64, f func(*st
 					return nil
 				}
 			}
-			if len(page) < findingsPage {
-				break
-			}
 		}
 	}
 	return nil
 }
 
-const findingsPage = 1000
+// findingsPage is how many findings one query reads: a few MB.
+const findingsPage = 2000
 
 func readFindings(ctx context.Context, c *conn, which string, args ...any) ([]store.Finding, error) {
 	var all []store.Finding

@@ -1,0 +1,154 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"fresnel/internal/config"
+	"fresnel/internal/detect"
+	"fresnel/internal/event"
+	"fresnel/internal/filter"
+	"fresnel/internal/schedule"
+	"fresnel/internal/store"
+)
+
+// A tuner is a Tuner that is as little as the tests of this package need; cmd has the one that
+// is used, and tests it through the API.
+type tuner struct {
+	plan    *schedule.Schedule
+	records store.Records
+	force   *config.Loaded
+	saved   []SavedSetting
+	waits   chan struct{} // Try waits for it, where it is not nil
+}
+
+func newTuner(t testing.TB, plan *schedule.Schedule, records store.Records, set ...string) *tuner {
+	t.Helper()
+	loaded, err := config.Load(config.Sources{Set: set})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &tuner{plan: plan, records: records, force: loaded}
+}
+
+func (u *tuner) with(set map[string]string) (*config.Loaded, error) {
+	loaded, err := u.force.Again(func(from *config.Sources) {
+		for _, key := range sortedKeys(set) {
+			from.Flags = append(from.Flags, [2]string{"test", key + "=" + set[key]})
+		}
+	})
+	if err == nil {
+		return loaded, nil
+	}
+	problems := &SettingsError{}
+	for _, one := range err.(interface{ Unwrap() []error }).Unwrap() {
+		var e *config.Error
+		if errors.As(one, &e) {
+			problems.Problems = append(problems.Problems, SettingProblem{e.Key, e.Problem})
+		}
+	}
+	return nil, problems
+}
+
+// detection returns what c looks for.
+func detection(c *config.Config) (o detect.Options, err error) {
+	o = detect.Options{GroupBy: c.GroupFields(), Params: c.Beacon, Workers: 2}
+	if o.Filter, err = filter.Compile(c.Filter); err != nil || c.Detector == config.DetectorReference {
+		return o, err
+	}
+	r := &detect.Rank{Lookback: int64(c.Timing.Lookback / time.Second), MaxFalse: c.Timing.MaxFalseDiscoveryRate, MinScore: c.Rank.MinScore, PerDay: c.Rank.RowsPerHostDay}
+	if r.Filter, err = filter.Compile(c.Filter.Remote()); err != nil {
+		return o, err
+	}
+	r.Model, err = c.Rank.Model()
+	o.Rank = r
+	return o, err
+}
+
+func (u *tuner) Filter(set map[string]string) (*Filter, error) {
+	loaded, err := u.with(set)
+	if err != nil {
+		return nil, err
+	}
+	o, err := detection(&loaded.Config)
+	if err != nil {
+		return nil, err
+	}
+	c := &loaded.Config.Filter
+	f := &Filter{Match: o.Filter.Match, Timed: o.Filter.Keeps, Detail: FilterDetail{Enabled: c.Enabled, Clauses: []FilterClause{}, Sets: []FilterSet{}}}
+	if o.Rank != nil {
+		f.Timed = func(e *event.Event) bool { return o.Filter.Keeps(e) || o.Rank.Filter.Keeps(e) }
+	}
+	for i, one := range o.Filter.Outcomes() {
+		side := "otherwise"
+		if c.Enabled && i < len(c.Exclude)+len(c.Include) {
+			side = "exclude"
+			if one.Kept {
+				side = "include"
+			}
+		}
+		f.Outcomes = append(f.Outcomes, FilterOutcome{Name: one.Name, Side: side, Rule: one.Rule, Kept: one.Kept})
+	}
+	return f, nil
+}
+
+func (u *tuner) Try(ctx context.Context, set map[string]string, end int64) (*Trial, error) {
+	if u.waits != nil {
+		u.waits <- struct{}{}
+		<-u.waits
+	}
+	loaded, err := u.with(set)
+	if err != nil {
+		return nil, err
+	}
+	o, err := detection(&loaded.Config)
+	if err != nil {
+		return nil, err
+	}
+	f, err := u.Filter(set)
+	if err != nil {
+		return nil, err
+	}
+	anew := slices.ContainsFunc(sortedKeys(set), func(key string) bool { return strings.HasPrefix(key, "filter.") })
+	made, err := u.plan.Try(ctx, o, end, anew)
+	if err != nil {
+		return nil, err
+	}
+	t := &Trial{Run: made.Run, Findings: made.Findings, Filter: f, Outcomes: made.Filter, Anew: made.Anew, Days: made.Days, DaysBefore: made.Days}
+	for _, c := range u.force.Diff(loaded) {
+		t.Settings.Changes = append(t.Settings.Changes, SettingChange(c))
+	}
+	t.Settings.YAML, err = config.YAML(set)
+	return t, err
+}
+
+func (u *tuner) Saved() []SavedSetting { return u.saved }
+
+func (u *tuner) Save(ctx context.Context, set map[string]string, forget []string, e store.Entry) ([]SettingChange, error) {
+	loaded, err := u.with(set)
+	if err != nil {
+		return nil, err
+	}
+	for _, key := range forget {
+		i := slices.IndexFunc(u.saved, func(s SavedSetting) bool { return s.Key == key })
+		if i < 0 {
+			return nil, store.ErrNotFound
+		}
+		u.saved = slices.Delete(u.saved, i, i+1)
+	}
+	if err := u.records.Change(ctx, nil, nil, e); err != nil {
+		return nil, err
+	}
+	for _, key := range sortedKeys(set) {
+		u.saved = append(u.saved, SavedSetting{Key: key, Value: set[key], By: e.User, At: e.At, InForce: true})
+	}
+	var changes []SettingChange
+	for _, c := range u.force.Diff(loaded) {
+		changes = append(changes, SettingChange(c))
+	}
+	return changes, nil
+}
