@@ -36,7 +36,7 @@ func main() {
 	}
 }
 
-func run() error {
+func run() (err error) {
 	events := flag.Int("events", 10_000_000, "events, over six hours")
 	groups := flag.Int("groups", 100_000, "hosts with their processes")
 	dir := flag.String("dir", "", "folder of the store; empty for a new one")
@@ -45,11 +45,10 @@ func run() error {
 	flag.Parse()
 	ctx := context.Background()
 	if *dir == "" {
-		var err error
 		if *dir, err = os.MkdirTemp("", "serve-bench"); err != nil {
 			return err
 		}
-		defer os.RemoveAll(*dir)
+		defer func() { err = errors.Join(err, os.RemoveAll(*dir)) }()
 	}
 	end := time.Date(2026, 1, 1, 6, 0, 0, 0, time.UTC)
 	o := duckdb.DefaultOptions()
@@ -58,7 +57,7 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	defer s.Close()
+	defer func() { err = errors.Join(err, s.Close()) }()
 	begun, cpu := time.Now(), processorTime()
 	if err := fill(ctx, s, *events, *groups, end.Add(-6*time.Hour)); err != nil {
 		return err
