@@ -144,6 +144,15 @@ func TestTimeRanges(t *testing.T) {
 	}
 }
 
+func TestTheTimeRangeOfNowIsNoError(t *testing.T) {
+	s := open(t, Limits{})
+	s.now = s.now.Add(123456789) // within a second
+	into[FindingList](s.get("/api/v1/findings?from=now"), http.StatusOK)
+	if l := into[FindingList](s.get("/api/v1/findings?from=now&to=now"), http.StatusOK); !l.From.Equal(l.To) {
+		t.Errorf("got from %v to %v, want one second", l.From, l.To)
+	}
+}
+
 func TestFindingsRefuse(t *testing.T) {
 	s := open(t, Limits{})
 	for _, row := range []struct{ name, params, code, field, message string }{

@@ -51,6 +51,7 @@ func back(now time.Time, length time.Duration) span {
 // span returns the part of time that p means. Where it names no end, that is the end of the
 // default; where it names no begin, it is as long as the default.
 func (p *spanParams) span(now time.Time, whole span) (span, error) {
+	now = now.Truncate(time.Second) // as whole ends: or from=now would be after it
 	s := whole
 	for _, end := range []struct {
 		name, text string
