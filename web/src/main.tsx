@@ -19,6 +19,8 @@ const FindingsPage = lazy(() => import("./pages/findings").then((m) => m.Finding
 const FindingPage = lazy<{ id: string }>(() => finding().then((m) => m.FindingPage));
 const CasePage = lazy<{ id: string }>(() => finding().then((m) => m.CasePage));
 const HostsPage = lazy(() => import("./pages/hosts").then((m) => m.HostsPage));
+const TuningPage = lazy(() => import("./pages/tuning").then((m) => m.TuningPage));
+const FiltersPage = lazy(() => import("./pages/filters").then((m) => m.FiltersPage));
 const RunsPage = lazy(() => admin().then((m) => m.RunsPage));
 const InputsPage = lazy(() => admin().then((m) => m.InputsPage));
 const ConfigPage = lazy(() => admin().then((m) => m.ConfigPage));
@@ -43,6 +45,8 @@ const entries: Entry[] = [
 ];
 
 const service: Entry[] = [
+  { page: "tuning", path: "/tuning", name: "Tuning", needs: "write" },
+  { page: "filters", path: "/filters", name: "Filters", needs: "write" },
   { page: "runs", path: "/runs", name: "Runs", needs: "write" },
   { page: "inputs", path: "/inputs", name: "Inputs", needs: "write" },
   { page: "config", path: "/config", name: "Configuration", needs: "write" },
@@ -72,6 +76,10 @@ function Page({ route, me }: { route: Route; me: Me }): ComponentChildren {
       return <CasePage id={route.id} />;
     case "hosts":
       return <HostsPage />;
+    case "tuning":
+      return <TuningPage />;
+    case "filters":
+      return <FiltersPage />;
     case "runs":
       return <RunsPage />;
     case "inputs":

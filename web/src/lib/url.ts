@@ -47,7 +47,22 @@ function loose(q: string): boolean {
 }
 
 export type Route =
-  | { page: "overview" | "findings" | "hosts" | "runs" | "inputs" | "config" | "users" | "keys" | "audit" | "account" | "nowhere" }
+  | {
+      page:
+        | "overview"
+        | "findings"
+        | "hosts"
+        | "tuning"
+        | "filters"
+        | "runs"
+        | "inputs"
+        | "config"
+        | "users"
+        | "keys"
+        | "audit"
+        | "account"
+        | "nowhere";
+    }
   | { page: "finding" | "case"; id: string };
 
 export function routeOf(path: string): Route {
@@ -59,6 +74,8 @@ export function routeOf(path: string): Route {
         return { page: "overview" };
       case "findings":
       case "hosts":
+      case "tuning":
+      case "filters":
       case "runs":
       case "inputs":
       case "config":

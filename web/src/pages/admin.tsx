@@ -267,9 +267,12 @@ export function ConfigPage() {
       id="config"
       title="Configuration"
       note={
-        list.data
-          ? `All ${count(all.length)} settings in force, ${count(set)} of them set. They are changed in the file, the environment or by flags; secrets are not shown.`
-          : undefined
+        list.data ? (
+          <>
+            All {count(all.length)} settings in force, {count(set)} of them set. They are changed in the file, the environment or by flags,
+            and what detection looks for under <a href="/tuning">Tuning</a>; secrets are not shown.
+          </>
+        ) : undefined
       }
     >
       <form class="inline" onSubmit={(e) => e.preventDefault()}>

@@ -96,7 +96,7 @@ test.describe("a viewer", () => {
     const names = await page.getByRole("navigation", { name: "Pages" }).getByRole("link").allTextContents();
     expect(names).toEqual(["Overview", "Findings", "Hosts over time"]);
     await expect(page.locator(".health a")).toHaveCount(0);
-    for (const path of ["/runs", "/inputs", "/config", "/users", "/keys", "/audit"]) {
+    for (const path of ["/tuning", "/filters", "/runs", "/inputs", "/config", "/users", "/keys", "/audit"]) {
       await page.goto(path);
       await expect(page.getByText("Your role does not include this page")).toBeVisible();
     }
@@ -109,7 +109,7 @@ test.describe("an analyst", () => {
   test("sees the service, but neither users nor keys nor the trail", async ({ page }) => {
     await open(page, "/runs");
     const names = await page.getByRole("navigation", { name: "Pages" }).getByRole("link").allTextContents();
-    expect(names).toEqual(["Overview", "Findings", "Hosts over time", "Runs", "Inputs", "Configuration"]);
+    expect(names).toEqual(["Overview", "Findings", "Hosts over time", "Tuning", "Filters", "Runs", "Inputs", "Configuration"]);
     await page.goto("/users");
     await expect(page.getByText("Your role does not include this page")).toBeVisible();
   });

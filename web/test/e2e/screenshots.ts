@@ -66,3 +66,13 @@ test("other pages", async ({ page }) => {
   await open(page, "/users");
   await page.screenshot({ path: out("users-light") });
 });
+
+test("tuning and filters", async ({ page }) => {
+  await open(page, "/tuning?set=beacon.max_beaconing_count_rv%3D0.5&set=rank.rows_per_host_day%3D1.5&set=rank.weights.kind.sleep%3D10");
+  await expect(page.locator("#rows tr[data-row]").first()).toBeVisible();
+  await page.screenshot({ path: out("tuning-light") });
+  await open(page, "/filters");
+  await page.getByLabel("Values to add").fill("splunkd");
+  await expect(page.locator("#extend tr[data-row]").first()).toBeVisible();
+  await page.screenshot({ path: out("filters-light"), fullPage: true });
+});
