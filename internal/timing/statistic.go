@@ -165,6 +165,7 @@ const (
 	peakNear       = 3   // lags are about equal in so many bins, as a power of two
 	peakOctaves    = 25  // from peakLeast seconds on
 	peakLeast      = 0.5
+	peakLeastPairs = 5 // of a window
 	peakBins       = peakOctaves << peakBits
 	peakSide       = 2 + 2*8 + 12 // bins beside the widest window that are looked at
 )
@@ -213,31 +214,33 @@ func (a *Analyzer) peak(l *level) (p peak, n int) {
 	if a.hist == nil {
 		a.hist, a.across = make([]int32, peakBins), make([]int32, peakBins>>peakNear)
 	}
-	clear(a.hist)
-	clear(a.across)
-	low, high := peakBins, 0
+	hist, across := (*[peakBins]int32)(a.hist), (*[peakBins >> peakNear]int32)(a.across)
+	clear(hist[:])
+	clear(across[:])
+	low, high, cut := peakBins, 0, l.cut
 	for i, t := range times {
-		longest, at := 0.0, int32(0)
-		for j := i + 1; j < min(len(times), i+1+peakNeighbours); j++ {
-			if gap := times[j] - times[j-1]; gap > longest {
-				longest, at = gap, int32(j)
+		longest, at, before := 0.0, int32(0), t
+		for j, u := range times[i+1 : min(len(times), i+1+peakNeighbours)] {
+			if gap := u - before; gap > longest {
+				longest, at = gap, int32(i+1+j)
 			}
-			if longest > l.cut { // a night: every day begins after one
+			before = u
+			if longest > cut { // a night: every day begins after one
 				break
 			}
-			lag := times[j] - t
+			lag := u - t
 			if lag < peakLeast {
 				continue
 			}
 			bin := peakBin(lag)
-			if bin >= peakBins {
+			if uint(bin) >= peakBins {
 				break
 			}
-			if a.across[bin>>peakNear] == at {
+			if across[bin>>peakNear] == at {
 				continue
 			}
-			a.across[bin>>peakNear] = at
-			a.hist[bin]++
+			across[bin>>peakNear] = at
+			hist[bin]++
 			low, high = min(low, bin), max(high, bin)
 		}
 	}
@@ -245,18 +248,28 @@ func (a *Analyzer) peak(l *level) (p peak, n int) {
 		return peak{}, 0
 	}
 	sum := a.sums(low, high)
+	// A window that holds few pairs is none, and in most places the widest holds few.
+	places := a.places[:0]
+	const widest = 8
+	for from := low; from <= high; from++ {
+		if at := from - low + peakSide; a.hist[from] != 0 && sum[at+widest]-sum[at] >= peakLeastPairs {
+			places = append(places, int32(from))
+		}
+	}
+	a.places = places
 	for w, width := range peakWidths {
 		side := 2*width + 12
 		half := side / 2
 		scales := &peakScales[w]
-		for from := low; from+width <= high+1; from++ {
-			if a.hist[from] == 0 {
-				continue // a window that begins with the next lag holds as much
+		for _, place := range places { // the others begin with an empty bin: one that begins with the next lag holds as much
+			from := int(place)
+			if from+width > high+1 {
+				break
 			}
 			to := from + width
 			at := from - low + peakSide // place of the window's first edge in sum
 			seen := sum[at+width] - sum[at]
-			if seen < 5 {
+			if seen < peakLeastPairs {
 				continue
 			}
 			// The bins next to the window may hold its skirts.

@@ -71,6 +71,7 @@ type Analyzer struct {
 	level        [3]level
 	running      []float64
 	hist, across []int32
+	places       []int32
 }
 
 // A level is a series after calls closer than a threshold were merged into callbacks.
