@@ -4,6 +4,8 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/pprof"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -44,6 +46,10 @@ was given.`,
 	return root
 }
 
+// keyVariable is how the environment holds the API key of commands that ask a running service:
+// it is a secret, and no setting.
+const keyVariable = "FRESNEL_KEY="
+
 // load reads the settings; those of flags win over those of --set.
 func (a *app) load(flags ...[2]string) (*config.Loaded, error) {
 	file := a.configFile
@@ -55,7 +61,8 @@ func (a *app) load(flags ...[2]string) (*config.Loaded, error) {
 			}
 		}
 	}
-	return config.Load(config.Sources{File: file, Env: a.env, Set: a.sets, Flags: flags})
+	env := slices.DeleteFunc(slices.Clone(a.env), func(v string) bool { return strings.HasPrefix(v, keyVariable) })
+	return config.Load(config.Sources{File: file, Env: env, Set: a.sets, Flags: flags})
 }
 
 // startProfile begins the CPU profile that --cpu-profile asks for.

@@ -126,7 +126,7 @@ func (a *app) serve(ctx context.Context, loaded *config.Loaded, load func() (*co
 	signal.Notify(hup, syscall.SIGHUP)
 	defer signal.Stop(hup)
 	c := &loaded.Config
-	log := slog.New(slog.NewTextHandler(a.stderr, nil))
+	log := a.logger()
 	for _, l := range [][2]string{{"serve", c.Serve.Listen}, {"ingest", c.Ingest.Listen}} {
 		if l[1] == config.Off {
 			continue
@@ -167,14 +167,12 @@ func (a *app) serve(ctx context.Context, loaded *config.Loaded, load func() (*co
 	if s.tuner, err = openTuner(ctx, s.store, loaded, log); err != nil {
 		return err
 	}
-	what, err := detection(&s.tuner.loaded.Load().Config)
+	runs, err := scheduling(&s.tuner.loaded.Load().Config, s.store, log)
 	if err != nil {
 		return err
 	}
-	if s.schedule, err = schedule.New(schedule.Options{
-		Store: s.store, Detect: what, Every: c.Schedule.Every, Delay: c.Schedule.Delay, CatchUp: c.Schedule.CatchUp, Remember: c.Store.Remember,
-		Ready: s.metrics.CaughtUp, Log: log, Now: time.Now, Done: s.ran,
-	}); err != nil {
+	runs.Ready, runs.Done = s.metrics.CaughtUp, s.ran
+	if s.schedule, err = schedule.New(runs); err != nil {
 		return err
 	}
 	s.tuner.schedule = s.schedule

@@ -41,7 +41,7 @@ func (a *app) withStore(f *serveFlags, use func(loaded *config.Loaded, s databas
 	if err != nil {
 		return err
 	}
-	s, err := openStore(&loaded.Config, dir, slog.New(slog.NewTextHandler(a.stderr, nil)))
+	s, err := openStore(&loaded.Config, dir, a.logger())
 	if errors.Is(err, store.ErrLocked) {
 		return fmt.Errorf("%w; while the service runs, its API is the way to it", err)
 	}
@@ -50,6 +50,18 @@ func (a *app) withStore(f *serveFlags, use func(loaded *config.Loaded, s databas
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 	return use(loaded, s)
+}
+
+// logger returns what the commands around the store log with.
+func (a *app) logger() *slog.Logger { return slog.New(slog.NewTextHandler(a.stderr, nil)) }
+
+// scheduling returns how runs over a store are made, as the settings say.
+func scheduling(c *config.Config, s store.Store, log *slog.Logger) (schedule.Options, error) {
+	what, err := detection(c)
+	return schedule.Options{
+		Store: s, Detect: what, Every: c.Schedule.Every, Delay: c.Schedule.Delay, CatchUp: c.Schedule.CatchUp, Remember: c.Store.Remember,
+		Log: log, Now: time.Now,
+	}, err
 }
 
 func (a *app) runCommand() *cobra.Command {
@@ -76,20 +88,16 @@ in FRESNEL_KEY (its id:secret in base64, as it was shown) ask the service to do 
 				return a.askForRun(cmd.Context(), server, key, end)
 			}
 			return a.withStore(&f, func(loaded *config.Loaded, s database) error {
-				log := slog.New(slog.NewTextHandler(a.stderr, nil))
+				log := a.logger()
 				t, err := openTuner(cmd.Context(), s, loaded, log)
 				if err != nil {
 					return err
 				}
-				c := &t.loaded.Load().Config
-				what, err := detection(c)
+				o, err := scheduling(&t.loaded.Load().Config, s, log)
 				if err != nil {
 					return err
 				}
-				sched, err := schedule.New(schedule.Options{
-					Store: s, Detect: what, Every: c.Schedule.Every, Delay: c.Schedule.Delay, CatchUp: c.Schedule.CatchUp, Remember: c.Store.Remember,
-					Log: log, Now: time.Now,
-				})
+				sched, err := schedule.New(o)
 				if err != nil {
 					return err
 				}
@@ -106,7 +114,7 @@ in FRESNEL_KEY (its id:secret in base64, as it was shown) ask the service to do 
 	fs.StringVar(&f.data, "data", "", "`folder` of the database (store.dir)")
 	fs.StringVar(&server, "server", "", "`URL` of the running service, such as http://127.0.0.1:8440")
 	for _, v := range a.env {
-		if name, value, _ := strings.Cut(v, "="); name == "FRESNEL_KEY" {
+		if value, ok := strings.CutPrefix(v, keyVariable); ok {
 			key = value
 		}
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"log/slog"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -25,7 +24,7 @@ folder can do this.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withStore(&f, func(_ *config.Loaded, s database) error {
 				c := auth.DefaultConfig()
-				c.Records, c.Log, c.Now = s, slog.New(slog.NewTextHandler(a.stderr, nil)), time.Now
+				c.Records, c.Log, c.Now = s, a.logger(), time.Now
 				users, err := auth.Open(cmd.Context(), c)
 				if err != nil {
 					return err
