@@ -37,7 +37,7 @@ func TestRobustFullDisk(t *testing.T) {
 func fillDisk(t *testing.T, size, ballastSize int64) {
 	disk := t.TempDir()
 	if err := syscall.Mount("tmpfs", disk, "tmpfs", 0, fmt.Sprintf("size=%dm", size)); err != nil {
-		t.Skipf("no file system of a known size can be mounted here: %v", err)
+		t.Fatalf("no file system of a known size can be mounted here: %v (the tests of make test-integration need root)", err)
 	}
 	t.Cleanup(func() {
 		if err := syscall.Unmount(disk, syscall.MNT_DETACH); err != nil {
