@@ -16,6 +16,7 @@ import (
 	"net/netip"
 	"os"
 	"runtime"
+	"runtime/pprof"
 	"syscall"
 	"time"
 
@@ -39,7 +40,9 @@ func main() {
 func run() (err error) {
 	events := flag.Int("events", 10_000_000, "events, over six hours")
 	groups := flag.Int("groups", 100_000, "hosts with their processes")
-	dir := flag.String("dir", "", "folder of the store; empty for a new one")
+	dir := flag.String("dir", "", "folder of the store; empty for a new one; one with events is not filled")
+	hours := flag.Int("hours", 6, "the run after so many hours is the last one")
+	profile := flag.String("cpuprofile", "", "file for a profile of the runs")
 	memory := flag.Int("memory", 1024, "memory limit of the database, in MiB")
 	detector := flag.String("detector", "fresnel", "fresnel or reference")
 	flag.Parse()
@@ -58,18 +61,15 @@ func run() (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	begun, cpu := time.Now(), processorTime()
-	if err := fill(ctx, s, *events, *groups, end.Add(-6*time.Hour)); err != nil {
-		return err
-	}
-	took := time.Since(begun)
 	size, err := s.Size(ctx)
 	if err != nil {
 		return err
 	}
-	fmt.Printf("stored %d events in %v: %.2f M/s, %.2f M a second of processor; %.1f bytes an event on disk\n",
-		*events, took.Round(time.Millisecond), float64(*events)/took.Seconds()/1e6, float64(*events)/(processorTime()-cpu).Seconds()/1e6, float64(size.Bytes)/float64(*events))
-
+	if size.Events == 0 {
+		if err := fill(ctx, s, *events, *groups, end.Add(-6*time.Hour)); err != nil {
+			return err
+		}
+	}
 	what, err := settings(*detector)
 	if err != nil {
 		return err
@@ -77,16 +77,31 @@ func run() (err error) {
 	// As the service does it: a run every hour. The last one looks at all events, of which
 	// those of the hours before are in slices.
 	ctx, cancel := context.WithCancel(ctx)
-	begun, cpu = time.Now(), processorTime()
+	defer cancel()
+	last := end.Add(time.Duration(*hours-6) * time.Hour)
+	if *profile != "" {
+		f, err := os.Create(*profile)
+		if err != nil {
+			return err
+		}
+		if err := pprof.StartCPUProfile(f); err != nil {
+			return err
+		}
+		defer func() {
+			pprof.StopCPUProfile()
+			err = errors.Join(err, f.Close())
+		}()
+	}
+	begun, cpu := time.Now(), processorTime()
 	var failed error
 	sched, err := schedule.New(schedule.Options{
-		Store: s, Detect: what, Every: time.Hour, CatchUp: 7 * time.Hour, Remember: 24 * time.Hour, Log: o.Log, Now: func() time.Time { return end.Add(time.Minute) },
+		Store: s, Detect: what, Every: time.Hour, CatchUp: 7 * time.Hour, Remember: 24 * time.Hour, Log: o.Log, Now: func() time.Time { return last.Add(time.Minute) },
 		Done: func(r *store.Run, err error) {
 			if failed = err; err == nil {
 				fmt.Printf("run over %d events, %d groups, %d rows: %v, %v of processor, %d findings; %d MB resident at most so far\n",
 					r.Events, r.Groups, r.Rows, time.Since(begun).Round(time.Millisecond), (processorTime() - cpu).Round(time.Millisecond), r.Findings, peakMB())
 			}
-			if err != nil || r.End == end.Unix() {
+			if err != nil || r.End == last.Unix() {
 				cancel()
 			}
 			begun, cpu = time.Now(), processorTime()
@@ -98,9 +113,10 @@ func run() (err error) {
 	return errors.Join(sched.Run(ctx), failed)
 }
 
-// fill stores events of groups that call at random times, a few of them on a timer.
+// fill stores events of groups that call at random times, and says what that took.
 func fill(ctx context.Context, s store.Store, events, groups int, start time.Time) error {
 	const processes = 25
+	begun, cpu := time.Now(), processorTime()
 	rng := rand.New(rand.NewPCG(1, 2))
 	names := make([]string, processes)
 	for i := range names {
@@ -127,6 +143,13 @@ func fill(ctx context.Context, s store.Store, events, groups int, start time.Tim
 			b.Reset()
 		}
 	}
+	took := time.Since(begun)
+	size, err := s.Size(ctx)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("stored %d events in %v: %.2f M/s, %.2f M a second of processor; %.1f bytes an event on disk\n",
+		events, took.Round(time.Millisecond), float64(events)/took.Seconds()/1e6, float64(events)/(processorTime()-cpu).Seconds()/1e6, float64(size.Bytes)/float64(events))
 	return nil
 }
 

@@ -240,7 +240,7 @@ func daemon(t *testing.T, cmd *exec.Cmd) (end func()) {
 			t.Errorf("%s: %v", cmd.Path, err)
 		}
 		if t.Failed() {
-			t.Logf("%s wrote:\n%s", cmd.Path, tailOf(out.String(), 30))
+			t.Logf("%s wrote:\n%s", cmd.Path, endsOf(out.String(), 30))
 		}
 	}
 	t.Cleanup(end)

@@ -17,15 +17,16 @@ import (
 )
 
 // TestRobustFullDisk fills the disk of the service. What does not fit is refused, what was
-// acknowledged stays, over a restart and a kill too, and it goes on when there is room again.
+// acknowledged stays, over a restart and a kill too, and it goes on when there is room again. The database
+// never meets the end of the disk: DuckDB 1.5.6 has been seen to destroy its own memory when it did.
 func TestRobustFullDisk(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name          string
 		size, ballast int64 // MiB
 	}{
-		{"a log finds no room", 64, 24},
-		{"a file that takes in its log finds no room", 160, 88}, // the log of a file is 64 MiB long at most
+		{"small", 64, 24},
+		{"larger than a log", 160, 88}, // the log of a file is 64 MiB long at most
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -89,7 +90,7 @@ inputs: {tail: {growing: {paths: ["`+logs+`"]}}}
 		}
 		c.call(t, http.MethodGet, "/inputs", nil, &inputs)
 		for _, in := range inputs.Inputs {
-			if in.Name == "growing" && w.lines > 0 && (in.Health != "failing" || !strings.Contains(in.LastError, "No space")) {
+			if in.Name == "growing" && w.lines > 0 && (in.Health != "failing" || !strings.Contains(in.LastError, "no room")) {
 				t.Errorf("%s: got health %s of files that are followed and %q, want them failing for want of room", name, in.Health, in.LastError)
 			}
 			if in.Name == "bulk" && (in.Health != "failing" || !strings.Contains(in.LastError, "no room")) {
@@ -153,6 +154,9 @@ inputs: {tail: {growing: {paths: ["`+logs+`"]}}}
 	s.stop(t)
 	for text, n := range problems(s.stderr.String()) {
 		t.Logf("%d times in the log: %s", n, text)
+		if strings.Contains(text, "opened again") {
+			t.Errorf("got a database that met the end of the disk, want room left for what it must write")
+		}
 	}
 	all := export(t, data)
 	l.check(t, all)
@@ -166,27 +170,32 @@ type refusal struct {
 	body       string
 }
 
-// refusal sends events that must not find room.
-func (s *service) refusal(t *testing.T) refusal {
+// refusal sends events until they find no room: each time a log is written into its file there is a little again.
+func (s *service) refusal(t *testing.T) (r refusal) {
 	t.Helper()
 	var body bytes.Buffer
 	for i := range 5000 {
 		body.WriteString("{\"create\":{}}\n")
 		body.Write(appendEvent(body.AvailableBuffer(), "no-room", "x.exe", time.Now(), int64(i), i))
 	}
-	resp, err := http.Post(s.bulk+"/_bulk", "application/x-ndjson", &body)
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		resp, err := http.Post(s.bulk+"/_bulk", "application/x-ndjson", bytes.NewReader(body.Bytes()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !json.Valid(text) {
+			t.Errorf("got %s, want JSON", text)
+		}
+		if r = (refusal{resp.StatusCode, resp.Header.Get("Retry-After"), string(text[:min(len(text), 500)])}); r.status != http.StatusOK {
+			break
+		}
 	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !json.Valid(text) {
-		t.Errorf("got %s, want JSON", text)
-	}
-	return refusal{resp.StatusCode, resp.Header.Get("Retry-After"), string(text[:min(len(text), 500)])}
+	return r
 }
 
 // untilRefused waits until a sender was refused five times in a row.

@@ -15,6 +15,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -106,7 +107,7 @@ func launch(t testing.TB, data string, env []string, args ...string) *service {
 		killed := s.killed
 		s.kill()
 		if t.Failed() && !killed {
-			t.Logf("the service said:\n%s", tailOf(s.stderr.String(), 60))
+			t.Logf("the service said:\n%s", endsOf(s.stderr.String(), 60))
 		}
 	})
 	return s
@@ -145,10 +146,13 @@ func (s *service) ready() error {
 	return fmt.Errorf("the service is not ready after 30 s\n%s", s.stderr)
 }
 
-// tailOf returns the last lines of a text.
-func tailOf(text string, lines int) string {
+// endsOf returns the first and the last lines of a text: what a program dies of stands before all its stacks.
+func endsOf(text string, lines int) string {
 	all := strings.Split(strings.TrimSpace(text), "\n")
-	return strings.Join(all[max(0, len(all)-lines):], "\n")
+	if len(all) > 2*lines {
+		all = slices.Concat(all[:lines], []string{"..."}, all[len(all)-lines:])
+	}
+	return strings.Join(all, "\n")
 }
 
 // kill ends the service as a power cut ends a program.

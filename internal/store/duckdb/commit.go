@@ -250,6 +250,9 @@ func (w *writer) begin() {
 // then, or should have held.
 func (w *writer) write(e *engine, requests []*request) (k content, err error) {
 	ctx := context.Background() // of no single caller's
+	if err := w.room(ctx, e, bytesOf(requests)); err != nil {
+		return k, err
+	}
 	f, err := w.s.fileToWrite(ctx, e)
 	if err != nil {
 		return k, err

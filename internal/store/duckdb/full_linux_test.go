@@ -106,16 +106,20 @@ func (d *fullDisk) expect(t *testing.T) {
 	}
 }
 
+// TestFullDisk fills a disk, with and without knowing how much room there is: others may fill it, too.
 func TestFullDisk(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
 		options string
 		slice   int64
+		blind   bool
 		fatal   bool
 	}{
-		{"the log finds no room", "size=24m", 1 << 30, false},
-		{"a file that takes in its log finds no room", "size=100m", 1 << 30, true},
-		{"there are several files", "size=24m", 2 << 20, false},
+		{"one file", "size=100m", 1 << 30, false, false},
+		{"several files", "size=48m", 4 << 20, false, false},
+		{"the log finds no room", "size=24m", 1 << 30, true, false},
+		{"a file that takes in its log finds no room", "size=100m", 1 << 30, true, true},
+		{"there are several files, and no room", "size=24m", 2 << 20, true, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			disk := smallDisk(t, tt.options)
@@ -132,6 +136,9 @@ func TestFullDisk(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			if tt.blind {
+				s.free = func(string) (int64, bool) { return 0, false }
+			}
 			d := &fullDisk{Store: s}
 			d.fill(t, 20_000)
 			if tt.fatal && !strings.Contains(log.String(), "opened again") {
@@ -144,8 +151,20 @@ func TestFullDisk(t *testing.T) {
 			d.more(t, 3)
 			d.fill(t, 1000)
 			d.fill(t, 1)
-			if err := s.SaveRun(t.Context(), &store.Run{End: 1}, nil, store.SliceChange{Add: []store.Slice{{Parts: [][]byte{make([]byte, 1<<20)}}}}); !errors.Is(err, store.ErrFull) {
+			saveRun := func(size int) error {
+				return s.SaveRun(t.Context(), &store.Run{End: 1}, nil, store.SliceChange{Add: []store.Slice{{Parts: [][]byte{make([]byte, size)}}}})
+			}
+			if err := saveRun(12 << 20); !errors.Is(err, store.ErrFull) {
 				t.Errorf("SaveRun: got %v, want ErrFull", err)
+			}
+			if !tt.blind {
+				// What is found, and who logs in, has room when events have none.
+				if err := saveRun(1 << 20); err != nil {
+					t.Errorf("SaveRun: %v", err)
+				}
+				if err := s.Change(t.Context(), []store.Record{{Kind: "user", ID: "a"}}, nil); err != nil {
+					t.Errorf("Change: %v", err)
+				}
 			}
 			d.expect(t)
 			if n, err := s.Retain(t.Context(), time.Time{}, 8<<20); err != nil {
@@ -158,6 +177,9 @@ func TestFullDisk(t *testing.T) {
 			}
 			if err := s.Close(); err != nil {
 				t.Fatal(err)
+			}
+			if !tt.blind && log.Len() > 0 {
+				t.Errorf("got a log, want none: room was left for all that must be written\n%s", &log)
 			}
 			if d.Store, err = Open(o); err != nil {
 				t.Fatal(err)

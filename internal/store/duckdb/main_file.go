@@ -92,11 +92,14 @@ func (s *Store) read(f func(c *conn) error) error {
 	return s.use(func(e *engine) error { return e.do(f) })
 }
 
-// change changes main.duckdb: all that f does, or nothing. It gives numbers from n, which
-// count when all is done.
-func (s *Store) change(ctx context.Context, f func(c *conn, n *numbers) error) error {
+// change changes main.duckdb: all that f does, which takes about so many bytes and leaves some to
+// spare, or nothing. It gives numbers from n, which count when all is done.
+func (s *Store) change(ctx context.Context, bytes, spare int64, f func(c *conn, n *numbers) error) error {
 	s.main.Lock()
 	defer s.main.Unlock()
+	if err := s.room(bytes, spare); err != nil {
+		return err
+	}
 	return s.use(func(e *engine) error {
 		n, log := s.numbers, filepath.Join(s.o.Dir, mainFile+".wal")
 		fresh := sizeOf(log) == 0
@@ -117,7 +120,16 @@ func (s *Store) SaveRun(ctx context.Context, r *store.Run, findings []store.Find
 	if err != nil {
 		return fmt.Errorf("run: %w", err)
 	}
-	return s.change(ctx, func(c *conn, n *numbers) error {
+	bytes := int64(len(doc))
+	for i := range findings {
+		bytes += int64(len(findings[i].ID) + len(findings[i].Group) + len(findings[i].Doc) + rowBytes)
+	}
+	for _, sl := range change.Add {
+		for _, data := range sl.Parts {
+			bytes += int64(len(data))
+		}
+	}
+	return s.change(ctx, bytes, spareForRuns, func(c *conn, n *numbers) error {
 		for _, name := range []string{"finding", "run"} {
 			if err := c.exec(ctx, fmt.Sprintf("DELETE FROM %s.%s WHERE run_end = %d", mainName, name, r.End)); err != nil {
 				return err
@@ -368,7 +380,11 @@ func (s *Store) Records(ctx context.Context, kind string) ([]store.Record, error
 
 // Change changes records. Of several to put with one name the last counts.
 func (s *Store) Change(ctx context.Context, put, remove []store.Record, trail ...store.Entry) error {
-	return s.change(ctx, func(c *conn, n *numbers) error {
+	var bytes int64
+	for _, r := range put {
+		bytes += int64(len(r.Data))
+	}
+	return s.change(ctx, bytes, spareForPeople, func(c *conn, n *numbers) error {
 		deleteRecord := func(r store.Record) error {
 			return c.exec(ctx, "DELETE FROM "+mainName+".record WHERE kind = ? AND id = ?", []byte(r.Kind), []byte(r.ID))
 		}

@@ -42,7 +42,8 @@ type Store struct {
 	queue  queue
 	writer *writer // used by the committer, under gate
 
-	maxNumbers int // of one kind in a generation; less in tests
+	maxNumbers int                                     // of one kind in a generation; less in tests
+	free       func(dir string) (bytes int64, ok bool) // freeBytes; another in tests
 
 	// Of the committer alone:
 	committing idSet         // ids of the commit under way
@@ -89,7 +90,7 @@ func open(o Options) (*Store, error) {
 		lock.release()
 		return nil, err
 	}
-	s := &Store{o: o, lock: lock, marks: map[string]string{}, maxNumbers: maxNumbers, ended: make(chan struct{})}
+	s := &Store{o: o, lock: lock, marks: map[string]string{}, maxNumbers: maxNumbers, free: freeBytes, ended: make(chan struct{})}
 	s.queue.init(o.CommitRows)
 	s.writer = newWriter(s)
 	if err := s.load(); err != nil {
