@@ -87,8 +87,8 @@ type Scan interface {
 
 // A Block is some events in their order.
 type Block interface {
-	// Each hands them out. Blocks of one scan may be worked on side by side. The event is
-	// valid, as are its strings, until f returns.
+	// Each hands them out. Blocks of one scan may be worked on side by side. The event, which f
+	// does not change, is valid, as are its strings, until f returns.
 	Each(f func(e *event.Event))
 	Len() int
 }

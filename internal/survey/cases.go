@@ -116,12 +116,12 @@ func siblings(found []*unit) {
 	for _, of := range by {
 		// By period; of a caller with very many the nearest ones are looked at.
 		slices.SortFunc(of, func(a, b *unit) int {
-			return cmp.Or(cmp.Compare(a.timing.Period, b.timing.Period), cmp.Compare(a.first, b.first), cmp.Compare(a.last, b.last))
+			return cmp.Or(cmp.Compare(a.period(), b.period()), cmp.Compare(a.first, b.first), cmp.Compare(a.last, b.last))
 		})
 		for i, u := range of {
 			for j := max(0, i-maxAlike); j < min(len(of), i+maxAlike); j++ {
 				v := of[j]
-				if v == u || v.timing.Period > u.timing.Period*samePeriod || u.timing.Period > v.timing.Period*samePeriod {
+				if v == u || v.period() > u.period()*samePeriod || u.period() > v.period()*samePeriod {
 					continue
 				}
 				overlap := min(u.last, v.last) - max(u.first, v.first)

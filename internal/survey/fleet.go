@@ -306,10 +306,10 @@ func (f *fleet) isRare(dest uint64) bool { return !f.common[dest] }
 // and not written any more.
 func (f *fleet) sighting(u *unit, m *rank.Model) Sighting {
 	key, e := readText(u.row.Text)
-	in, t := &u.info, &u.timing
+	in, t := u.info, u.timing()
 	s := Sighting{
 		GroupKey: key, Scope: u.scope, Source: e.SourceIP, Address: e.DestinationIP, Domain: nameOf(&e), Port: e.DestinationPort,
-		Calls: u.calls, Found: u.found, FirstNanos: u.first, LastNanos: u.last, Timing: u.timing, QValue: u.q, Tested: u.tested,
+		Calls: u.calls, Found: u.found, FirstNanos: u.first, LastNanos: u.last, Timing: t, QValue: u.q, Tested: u.tested,
 		Case: -1, host: in.host, dest: in.dest, process: in.process,
 	}
 	since := func(nanos int64) float64 { return float64(nanos-f.begin) / 1e9 }
@@ -322,8 +322,10 @@ func (f *fleet) sighting(u *unit, m *rank.Model) Sighting {
 		x.FailedShare = float64(u.failed) / float64(u.calls)
 	}
 	x.Siblings = u.siblings
-	x.HasBytes = u.sourceBytes > 0 || u.destBytes > 0
-	x.SourceBytes, x.DestinationBytes, x.SourceBytesSpread, x.DestinationBytesSpread = u.sourceBytes, u.destBytes, u.sourceSpread, u.destSpread
+	if p := u.timer; p != nil {
+		x.HasBytes = p.sourceBytes > 0 || p.destBytes > 0
+		x.SourceBytes, x.DestinationBytes, x.SourceBytesSpread, x.DestinationBytesSpread = p.sourceBytes, p.destBytes, p.sourceSpread, p.destSpread
+	}
 
 	x.Hosts = f.hostCount
 	hosts, destFirst := f.hostsOfDest.of(in.dest)

@@ -214,34 +214,66 @@ func compare(a, b Sighting) int {
 
 // correct fills in the q-values of units, as Benjamini and Hochberg (1995) do.
 func correct(tested []*unit) {
-	slices.SortFunc(tested, func(a, b *unit) int { return cmp.Compare(a.timing.PValue, b.timing.PValue) })
+	slices.SortFunc(tested, func(a, b *unit) int { return cmp.Compare(a.p, b.p) })
 	q := 1.0
 	for i := len(tested) - 1; i >= 0; i-- {
-		q = min(q, tested[i].timing.PValue*float64(len(tested))/float64(i+1))
+		q = min(q, tested[i].p*float64(len(tested))/float64(i+1))
 		tested[i].q = q
 	}
 }
 
 // A unit is a group and a destination, or several of its destinations, while the survey runs.
+// There are as many as rows, so it is small.
 type unit struct {
 	row     *timeline.Row // the one with the most calls
-	info    info          // of that row
-	scope   Scope
+	info    *info         // of that row
 	calls   int64
 	failed  int64
 	first   int64
 	last    int64
 	firstOf int64 // first call ever, which may be older than the look
-	tested  bool
-	found   bool
-	top     bool
-	timing  timing.Result
-	q       float64
+	p, q    float64
+	timer   *timer // nil unless there may be one
 
-	siblings int // other found units of the caller on the same timer
+	callbacks       int32
+	failedCallbacks int32
+	siblings        int // other found units of the caller on the same timer
+	scope           Scope
+	tested          bool
+	found           bool
+	top             bool
+}
+
+// A timer is what is said of the few units that may have one.
+type timer struct {
+	timing.Result
 
 	sourceBytes, destBytes   float64
 	sourceSpread, destSpread float64
+}
+
+// timing returns what the timing model says of u.
+func (u *unit) timing() timing.Result {
+	if u.timer != nil {
+		return u.timer.Result
+	}
+	return timing.Result{PValue: u.p, Callbacks: int(u.callbacks), Failed: int(u.failedCallbacks)}
+}
+
+// period returns the period of u in seconds; 0 when it has no timer.
+func (u *unit) period() float64 {
+	if u.timer == nil {
+		return 0
+	}
+	return u.timer.Period
+}
+
+// take takes what the timing model says of u.
+func (u *unit) take(r *timing.Result) {
+	u.p, u.callbacks, u.failedCallbacks, u.timer = r.PValue, int32(r.Callbacks), int32(r.Failed), nil
+	if r.PValue <= timing.MaxPValue { // else it says no more
+		u.timer = &timer{Result: *r}
+	}
 }
 
 // nameOf returns the name of an event's destination, empty when none is known.
@@ -255,6 +287,8 @@ type looker struct {
 	fleet *fleet
 
 	analyzer timing.Analyzer
+	loaded   []timeline.Call // of the rows of a group
+	spans    []span          // where those of a row are
 	calls    []timeline.Call
 	sorted   []timeline.Call
 	places   []uint64
@@ -270,7 +304,25 @@ type looker struct {
 const (
 	maxTogether      = 24
 	maxTogetherCalls = timeline.MaxCalls
+	maxLoaded        = 1 << 16 // calls of one group that are kept at hand
 )
+
+// A span is where the calls of a row stand in a list; not known yet when to is 0.
+type span struct{ from, to int }
+
+// callsOf appends the calls of row i of a group that are in the look to dst. A row is read from its table once.
+func (l *looker) callsOf(dst []timeline.Call, t *timeline.Table, rows []timeline.Row, i int) []timeline.Call {
+	s := &l.spans[i]
+	if s.to == 0 {
+		if len(l.loaded) >= maxLoaded {
+			return t.Calls(dst, &rows[i], l.c.EndNanos-l.c.LookbackNanos, l.c.EndNanos)
+		}
+		s.from = len(l.loaded)
+		l.loaded = t.Calls(l.loaded, &rows[i], l.c.EndNanos-l.c.LookbackNanos, l.c.EndNanos)
+		s.to = len(l.loaded)
+	}
+	return append(dst, l.loaded[s.from:s.to]...)
+}
 
 // looked is what a looker made of a table.
 type looked struct {
@@ -280,6 +332,13 @@ type looked struct {
 
 // table looks at one table. rows of a group stand together.
 func (l *looker) table(t *timeline.Table, rows []timeline.Row, infos []info) (out looked) {
+	units := 0 // about
+	for i := range rows {
+		if rows[i].Calls >= timing.MinCalls || i == 0 || rows[i].Group != rows[i-1].Group {
+			units++
+		}
+	}
+	out.units = make([]unit, 0, units)
 	for from := 0; from < len(rows); {
 		to := from + 1
 		for to < len(rows) && rows[to].Group == rows[from].Group {
@@ -306,6 +365,8 @@ func (p *part) less(q *part) bool { return bytes.Compare(p.text, q.text) < 0 }
 // group looks at one group.
 func (l *looker) group(out *looked, t *timeline.Table, rows []timeline.Row, infos []info) {
 	after, end := l.c.EndNanos-l.c.LookbackNanos, l.c.EndNanos
+	l.loaded, l.spans = l.loaded[:0], slices.Grow(l.spans[:0], len(rows))[:len(rows)]
+	clear(l.spans)
 	order := l.order[:0]
 	for i := range rows {
 		if rows[i].FirstNanos <= end && rows[i].LastNanos > after { // else no call is in the look
@@ -410,14 +471,14 @@ func (l *looker) merge(out *looked, parts []part, members []int, t *timeline.Tab
 			most = m
 		}
 		if p.unit >= 0 && out.units[p.unit].tested {
-			least = min(least, out.units[p.unit].timing.PValue)
+			least = min(least, out.units[p.unit].p)
 		}
 	}
 	if calls > maxTogetherCalls || calls < timing.MinCalls || least < 1e-12 {
 		return
 	}
 	u, ok := l.unit(t, rows, infos, of, scope)
-	if !ok || !u.tested || u.timing.PValue > betterTogether*least {
+	if !ok || !u.tested || u.p > betterTogether*least {
 		return
 	}
 	best := parts[most].members[0]
@@ -426,7 +487,7 @@ func (l *looker) merge(out *looked, parts []part, members []int, t *timeline.Tab
 			best = m
 		}
 	}
-	u.row, u.info = &rows[best], infos[best]
+	u.row, u.info = &rows[best], &infos[best]
 	if at := parts[most].unit; at >= 0 {
 		u.top = out.units[at].top
 		out.units[at] = u
@@ -445,7 +506,7 @@ func (l *looker) unit(t *timeline.Table, rows []timeline.Row, infos []info, memb
 	for _, m := range members {
 		r := &rows[m]
 		from := len(l.calls)
-		l.calls = t.Calls(l.calls, r, after, end)
+		l.calls = l.callsOf(l.calls, t, rows, m)
 		if r.FirstNanos > after && r.LastNanos <= end {
 			u.calls += r.Calls
 			u.failed += r.Failed
@@ -469,18 +530,18 @@ func (l *looker) unit(t *timeline.Table, rows []timeline.Row, infos []info, memb
 		l.sort()
 	}
 	u.scope = scope
-	u.row, u.info = &rows[best], infos[best]
+	u.row, u.info = &rows[best], &infos[best]
 	u.first, u.last = l.calls[0].Millis*1e6, l.calls[len(l.calls)-1].Millis*1e6
-	u.q = 1
-	u.timing = timing.Result{PValue: 1, Callbacks: len(l.calls)}
+	u.p, u.q, u.callbacks = 1, 1, int32(len(l.calls))
 	if len(l.calls) < timing.MinCalls {
 		return u, true
 	}
 	u.tested = true
-	u.timing = l.time(l.calls)
-	l.agents(&u)
-	if u.timing.PValue <= timing.MaxPValue { // else nobody asks for more of the row
-		l.payload(&u)
+	r := l.time(l.calls)
+	l.agents(&r)
+	u.take(&r)
+	if u.timer != nil {
+		l.payload(u.timer)
 	}
 	return u, true
 }
@@ -535,7 +596,7 @@ func (l *looker) time(calls []timeline.Call) timing.Result {
 
 // agents times the calls of each process of the same name by itself: several at a time hide
 // each other's timers.
-func (l *looker) agents(u *unit) {
+func (l *looker) agents(best *timing.Result) {
 	var count [8]int
 	for i := range l.calls {
 		count[l.calls[i].Agent]++
@@ -560,14 +621,14 @@ func (l *looker) agents(u *unit) {
 			}
 		}
 		r := l.time(l.one)
-		if r.PValue *= float64(several + 1); r.PValue < u.timing.PValue {
-			u.timing = r
+		if r.PValue *= float64(several + 1); r.PValue < best.PValue {
+			*best = r
 		}
 	}
 }
 
 // payload measures how alike the bytes of calls are.
-func (l *looker) payload(u *unit) {
+func (l *looker) payload(t *timer) {
 	measure := func(of func(*timeline.Call) int64) (median, spread float64) {
 		l.sizes = l.sizes[:0]
 		for i := range l.calls {
@@ -583,6 +644,6 @@ func (l *looker) payload(u *unit) {
 		median = float64(l.sizes[n/2])
 		return median, float64(l.sizes[n*9/10]-l.sizes[n/10]) / median
 	}
-	u.sourceBytes, u.sourceSpread = measure(func(c *timeline.Call) int64 { return c.SourceBytes })
-	u.destBytes, u.destSpread = measure(func(c *timeline.Call) int64 { return c.DestBytes })
+	t.sourceBytes, t.sourceSpread = measure(func(c *timeline.Call) int64 { return c.SourceBytes })
+	t.destBytes, t.destSpread = measure(func(c *timeline.Call) int64 { return c.DestBytes })
 }

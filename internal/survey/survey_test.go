@@ -19,7 +19,6 @@ import (
 	"fresnel/internal/event"
 	"fresnel/internal/rank"
 	"fresnel/internal/timeline"
-	"fresnel/internal/timing"
 )
 
 const (
@@ -370,8 +369,8 @@ func TestSiblings(t *testing.T) {
 	rng := rand.New(rand.NewPCG(4, 4))
 	var found []*unit
 	for range 300 {
-		u := &unit{info: info{host: uint64(rng.IntN(4)), process: uint64(rng.IntN(2))}}
-		u.timing.Period = math.Round(math.Exp(rng.Float64()*5)) * float64(rng.IntN(8)) // some are equal, some 0
+		u := &unit{info: &info{host: uint64(rng.IntN(4)), process: uint64(rng.IntN(2))}, timer: &timer{}}
+		u.timer.Period = math.Round(math.Exp(rng.Float64()*5)) * float64(rng.IntN(8)) // some are equal, some 0
 		u.first = int64(rng.IntN(100))
 		u.last = u.first + int64(rng.IntN(40))
 		found = append(found, u)
@@ -380,14 +379,14 @@ func TestSiblings(t *testing.T) {
 	for i, u := range found {
 		want := 0
 		for _, v := range found {
-			p, q := u.timing.Period, v.timing.Period
+			p, q := u.timer.Period, v.timer.Period
 			shared := min(u.last, v.last) - max(u.first, v.first)
-			if u != v && u.info == v.info && q <= p*samePeriod && p <= q*samePeriod && 10*shared < min(u.last-u.first, v.last-v.first) {
+			if u != v && *u.info == *v.info && q <= p*samePeriod && p <= q*samePeriod && 10*shared < min(u.last-u.first, v.last-v.first) {
 				want++
 			}
 		}
 		if u.siblings != want {
-			t.Fatalf("unit %d, %v s: got %d siblings, want %d", i, u.timing.Period, u.siblings, want)
+			t.Fatalf("unit %d, %v s: got %d siblings, want %d", i, u.timer.Period, u.siblings, want)
 		}
 	}
 }
@@ -512,25 +511,25 @@ func TestCorrect(t *testing.T) {
 			if rng.IntN(3) == 0 {
 				p = float64(1+rng.IntN(4)) / 4 // some are equal
 			}
-			units = append(units, &unit{timing: timing.Result{PValue: p}})
+			units = append(units, &unit{p: p})
 		}
 		correct(units)
 		for _, u := range units {
 			want := 1.0
 			for _, v := range units {
-				if v.timing.PValue < u.timing.PValue {
+				if v.p < u.p {
 					continue
 				}
 				as := 0
 				for _, o := range units {
-					if o.timing.PValue <= v.timing.PValue {
+					if o.p <= v.p {
 						as++
 					}
 				}
-				want = min(want, v.timing.PValue*float64(n)/float64(as))
+				want = min(want, v.p*float64(n)/float64(as))
 			}
 			if math.Abs(u.q-want) > 1e-12 {
-				t.Fatalf("%d tests, p-value %v: got q-value %v, want %v", n, u.timing.PValue, u.q, want)
+				t.Fatalf("%d tests, p-value %v: got q-value %v, want %v", n, u.p, u.q, want)
 			}
 		}
 	}

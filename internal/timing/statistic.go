@@ -2,6 +2,7 @@ package timing
 
 import (
 	"math"
+	"slices"
 	"sync"
 )
 
@@ -141,12 +142,20 @@ func (a *Analyzer) local(l *level) (stat float64, n int) {
 	if len(l.steady) >= MinCalls-1 {
 		bound = float64(n) * max(0, math.Log(exponentialSpread/l.width()))
 	}
+	var filled [localBins]uint8
+	count := 0
+	for bin, n := range hist {
+		if n > 0 {
+			filled[count] = uint8(bin)
+			count++
+		}
+	}
 	ratios := localRatios()
 	for i := range ratios {
 		for j := range ratios[i] {
 			sum := 0.0
-			for bin, r := range ratios[i][j] {
-				sum += hist[bin] * r
+			for _, bin := range filled[:count] {
+				sum += hist[bin] * ratios[i][j][bin]
 			}
 			if localShapes[i] < localSure {
 				sum = min(sum, bound)
@@ -217,18 +226,25 @@ func (a *Analyzer) peak(l *level) (p peak, n int) {
 	hist, across := (*[peakBins]int32)(a.hist), (*[peakBins >> peakNear]int32)(a.across)
 	clear(hist[:])
 	clear(across[:])
-	low, high, cut := peakBins, 0, l.cut
-	for i, t := range times {
-		longest, at, before := 0.0, int32(0), t
-		for j, u := range times[i+1 : min(len(times), i+1+peakNeighbours)] {
-			if gap := u - before; gap > longest {
-				longest, at = gap, int32(i+1+j)
+	// The bits of numbers that are not negative compare as they do. What chance decides is written so that
+	// it takes no jump.
+	gaps := a.gaps[:0]
+	for i, t := range times[1:] {
+		gaps = append(gaps, math.Float64bits(max(0, t-times[i])))
+	}
+	a.gaps = gaps
+	low, high, cut := peakBins, 0, math.Float64bits(l.cut)
+	for i, t := range times[:n] {
+		longest, at := uint64(0), i
+		for j, gap := range gaps[i:min(n, i+peakNeighbours)] {
+			if gap > longest {
+				at = i + 1 + j
 			}
-			before = u
+			longest = max(longest, gap)
 			if longest > cut { // a night: every day begins after one
 				break
 			}
-			lag := u - t
+			lag := times[i+1+j] - t
 			if lag < peakLeast {
 				continue
 			}
@@ -236,27 +252,44 @@ func (a *Analyzer) peak(l *level) (p peak, n int) {
 			if uint(bin) >= peakBins {
 				break
 			}
-			if across[bin>>peakNear] == at {
-				continue
+			near := &across[bin>>peakNear]
+			fresh := int32(0)
+			if *near != int32(at) {
+				fresh = 1
 			}
-			across[bin>>peakNear] = at
-			hist[bin]++
+			*near = int32(at)
+			hist[bin] += fresh
 			low, high = min(low, bin), max(high, bin)
 		}
+	}
+	for low < high && hist[low] == 0 {
+		low++
+	}
+	for high > low && hist[high] == 0 {
+		high--
 	}
 	if high <= low {
 		return peak{}, 0
 	}
 	sum := a.sums(low, high)
 	// A window that holds few pairs is none, and in most places the widest holds few.
-	places := a.places[:0]
+	places := slices.Grow(a.places[:0], high-low+1)[:high-low+1]
 	const widest = 8
+	count := 0
 	for from := low; from <= high; from++ {
-		if at := from - low + peakSide; a.hist[from] != 0 && sum[at+widest]-sum[at] >= peakLeastPairs {
-			places = append(places, int32(from))
+		at := from - low + peakSide
+		places[count] = int32(from)
+		next := count + 1
+		if sum[at+widest]-sum[at] < peakLeastPairs {
+			next = count
 		}
+		if hist[from] == 0 {
+			next = count
+		}
+		count = next
 	}
 	a.places = places
+	places = places[:count]
 	for w, width := range peakWidths {
 		side := 2*width + 12
 		half := side / 2
@@ -268,25 +301,27 @@ func (a *Analyzer) peak(l *level) (p peak, n int) {
 			}
 			to := from + width
 			at := from - low + peakSide // place of the window's first edge in sum
-			seen := sum[at+width] - sum[at]
-			if seen < peakLeastPairs {
+			pairs := sum[at+width] - sum[at]
+			if pairs < peakLeastPairs {
 				continue
 			}
 			// The bins next to the window may hold its skirts.
-			nearBelow, nearAbove := sum[at-2]-sum[at-2-half], sum[at+width+2+half]-sum[at+width+2]
-			if seen <= (nearBelow+1)*scales[from].below || seen <= (nearAbove+1)*scales[from].above {
-				continue // most windows, without a division
+			seen, nearBelow, nearAbove := float64(pairs), float64(sum[at-2]-sum[at-2-half]), float64(sum[at+width+2+half]-sum[at+width+2])
+			least := max((nearBelow+1)*scales[from].below, (nearAbove+1)*scales[from].above)
+			// The ratio is at most (seen - expected)^2 / (2 * expected), and more is expected than the least.
+			if seen <= least || (seen-least)*(seen-least) < 1.999*least*p.ratio {
+				continue // most windows, without a division or a logarithm
 			}
 			// Density may rise towards the window without a timer, as that of heavy-tailed gaps
 			// does towards the shortest: what the farther half of a side and the nearer one say
 			// is carried on to the window. The denser side counts: at an end of the lags the
 			// other one is empty.
 			density := max(
-				rising(nearBelow, binEdge(from-2)-binEdge(from-2-half), sum[at-2-half]-sum[at-2-side], binEdge(from-2-half)-binEdge(from-2-side)),
-				rising(nearAbove, binEdge(to+2+half)-binEdge(to+2), sum[at+width+2+side]-sum[at+width+2+half], binEdge(to+2+side)-binEdge(to+2+half)),
+				rising(nearBelow, binEdge(from-2)-binEdge(from-2-half), float64(sum[at-2-half]-sum[at-2-side]), binEdge(from-2-half)-binEdge(from-2-side)),
+				rising(nearAbove, binEdge(to+2+half)-binEdge(to+2), float64(sum[at+width+2+side]-sum[at+width+2+half]), binEdge(to+2+side)-binEdge(to+2+half)),
 			)
 			expected := density * (binEdge(to) - binEdge(from))
-			if seen <= expected {
+			if seen <= expected || (seen-expected)*(seen-expected) < 1.999*expected*p.ratio {
 				continue
 			}
 			if r := seen*math.Log(seen/expected) - (seen - expected); r > p.ratio {
@@ -325,21 +360,19 @@ func rising(near, nearWidth, far, farWidth float64) float64 {
 
 // sums returns the running sums of the histogram from low to high, with peakSide more at
 // both ends, where nothing is added.
-func (a *Analyzer) sums(low, high int) []float64 {
-	s := a.running[:0]
-	for range peakSide {
-		s = append(s, 0)
+func (a *Analyzer) sums(low, high int) []int32 {
+	size := peakSide + 1 + high - low + 1 + peakSide
+	s := slices.Grow(a.summed[:0], size)[:size]
+	a.summed = s
+	clear(s[:peakSide+1])
+	total, at := int32(0), peakSide+1
+	for i, n := range a.hist[low : high+1] {
+		total += n
+		s[at+i] = total
 	}
-	total := 0.0
-	s = append(s, total)
-	for _, n := range a.hist[low : high+1] {
-		total += float64(n)
-		s = append(s, total)
+	for i := at + high - low + 1; i < size; i++ {
+		s[i] = total
 	}
-	for range peakSide {
-		s = append(s, total)
-	}
-	a.running = s
 	return s
 }
 

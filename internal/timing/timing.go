@@ -70,8 +70,10 @@ type Analyzer struct {
 	stretches    Calls
 	level        [3]level
 	running      []float64
+	summed       []int32
 	hist, across []int32
 	places       []int32
+	gaps         []uint64
 }
 
 // A level is a series after calls closer than a threshold were merged into callbacks.

@@ -252,6 +252,7 @@ func (b *block) Len() int { return len(b.ts) }
 // Each hands out the events.
 func (b *block) Each(f func(e *event.Event)) {
 	var e event.Event
+	var before given
 	touched := 0
 	for begin := 0; begin < len(b.ts); begin += eachRows {
 		end := min(begin+eachRows, len(b.ts))
@@ -263,9 +264,9 @@ func (b *block) Each(f func(e *event.Event)) {
 		for i := begin; i < end; i++ {
 			e.TimeNanos, e.IngestedNanos, e.DurationNanos = b.ts[i], b.ingested[i], b.duration[i]
 			e.SourceBytes, e.DestinationBytes, e.SourcePort = b.sbytes[i], b.dbytes[i], b.sport[i]
-			b.callers.parts[b.caller[i]].give(&e)
-			b.callees.parts[b.callee[i]].give(&e)
-			b.kinds.parts[b.kind[i]].give(&e)
+			b.callers.parts[b.caller[i]].give(&e, &before)
+			b.callees.parts[b.callee[i]].give(&e, &before)
+			b.kinds.parts[b.kind[i]].give(&e, &before)
 			f(&e)
 		}
 	}

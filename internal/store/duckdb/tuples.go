@@ -108,6 +108,8 @@ func putTuple(t *table, fields []event.Field, id uint32, tuple string) error {
 type pool struct {
 	places   [1 << 12]string
 	programs map[program]*program // of one generation
+	account  *account             // the last one
+	names    *names               // the last one
 }
 
 func (p *pool) program(m program) *program {
@@ -218,79 +220,126 @@ func reader(ch *chunk, col int, f event.Field, p *pool) func(row int, e *event.E
 	}
 }
 
-// The parts of an event that tuples hold, as scans keep them: whole events would take many
-// times the memory, and the time to fetch it. Many callers are processes of one program.
+// The parts of an event that tuples hold, as scans keep them: small, because those of a day lie
+// all over memory, and fetching them from there is most of what it costs to hand out an event. What most
+// tuples share with others stands apart, and is copied when it is another than that of the event before.
 type (
 	caller struct {
-		sourceIP                     netip.Addr
-		hostName, userName, entityID string
-		pid                          int64
-		program                      *program
+		sourceIP netip.Addr
+		hostName string
+		program  *program
+		account  *account
 	}
 	program struct {
 		name, executable, hash, parentName, parentHash string
 		signatureStatus, signatureSubject              string
 		exists, trusted, valid                         event.Tristate
 	}
+	account struct {
+		userName, entityID string
+		pid                int64
+	}
 	callee struct {
-		destinationIP                                                            netip.Addr
-		destinationDomain, transport, protocol, serverName, clientJA3, userAgent string
-		destinationPort                                                          uint16
+		destinationIP   netip.Addr
+		destinationPort uint16
+		names           *names
+	}
+	names struct {
+		domain, transport, protocol, serverName, clientJA3, userAgent string
 	}
 	kind struct {
 		state, action, category string
 	}
 )
 
+// shared returns where a value stands that may be the same as the one before.
+func shared[T comparable](before **T, v T) *T {
+	if *before == nil || **before != v {
+		kept := v
+		*before = &kept
+	}
+	return *before
+}
+
 func (c *caller) take(e *event.Event, p *pool) {
-	c.sourceIP, c.hostName, c.userName, c.entityID, c.pid = e.SourceIP, e.HostName, e.UserName, e.ProcessEntityID, e.ProcessPID
+	c.sourceIP, c.hostName = e.SourceIP, e.HostName
 	c.program = p.program(program{
 		name: e.ProcessName, executable: e.ProcessExecutable, hash: e.ProcessHashSHA256,
 		parentName: e.ProcessParentName, parentHash: e.ProcessParentHashSHA256,
 		signatureStatus: e.SignatureStatus, signatureSubject: e.SignatureSubjectName,
 		exists: e.SignatureExists, trusted: e.SignatureTrusted, valid: e.SignatureValid,
 	})
+	c.account = shared(&p.account, account{e.UserName, e.ProcessEntityID, e.ProcessPID})
 }
 
 // touch reads one value at each end of c.
-func (c *caller) touch() int { return c.sourceIP.BitLen() + int(c.pid) }
-
-func (c *caller) give(e *event.Event) {
-	e.SourceIP, e.HostName, e.UserName, e.ProcessEntityID, e.ProcessPID = c.sourceIP, c.hostName, c.userName, c.entityID, c.pid
-	p := c.program
-	e.ProcessName, e.ProcessExecutable, e.ProcessHashSHA256 = p.name, p.executable, p.hash
-	e.ProcessParentName, e.ProcessParentHashSHA256 = p.parentName, p.parentHash
-	e.SignatureStatus, e.SignatureSubjectName = p.signatureStatus, p.signatureSubject
-	e.SignatureExists, e.SignatureTrusted, e.SignatureValid = p.exists, p.trusted, p.valid
+func (c *caller) touch() int {
+	if c.account == nil {
+		return 0
+	}
+	return c.sourceIP.BitLen()
 }
 
-func (c *callee) take(e *event.Event, _ *pool) {
-	c.destinationIP, c.destinationPort, c.destinationDomain = e.DestinationIP, e.DestinationPort, e.DestinationDomain
-	c.transport, c.protocol = e.NetworkTransport, e.NetworkProtocol
-	c.serverName, c.clientJA3, c.userAgent = e.TLSServerName, e.TLSClientJA3, e.UserAgent
+func (c *caller) give(e *event.Event, before *given) {
+	e.SourceIP, e.HostName = c.sourceIP, c.hostName
+	if p := c.program; p != before.program {
+		before.program = p
+		e.ProcessName, e.ProcessExecutable, e.ProcessHashSHA256 = p.name, p.executable, p.hash
+		e.ProcessParentName, e.ProcessParentHashSHA256 = p.parentName, p.parentHash
+		e.SignatureStatus, e.SignatureSubjectName = p.signatureStatus, p.signatureSubject
+		e.SignatureExists, e.SignatureTrusted, e.SignatureValid = p.exists, p.trusted, p.valid
+	}
+	if a := c.account; a != before.account {
+		before.account = a
+		e.UserName, e.ProcessEntityID, e.ProcessPID = a.userName, a.entityID, a.pid
+	}
 }
 
-func (c *callee) touch() int { return c.destinationIP.BitLen() + len(c.userAgent) }
+func (c *callee) take(e *event.Event, p *pool) {
+	c.destinationIP, c.destinationPort = e.DestinationIP, e.DestinationPort
+	c.names = shared(&p.names, names{e.DestinationDomain, e.NetworkTransport, e.NetworkProtocol, e.TLSServerName, e.TLSClientJA3, e.UserAgent})
+}
 
-func (c *callee) give(e *event.Event) {
-	e.DestinationIP, e.DestinationPort, e.DestinationDomain = c.destinationIP, c.destinationPort, c.destinationDomain
-	e.NetworkTransport, e.NetworkProtocol = c.transport, c.protocol
-	e.TLSServerName, e.TLSClientJA3, e.UserAgent = c.serverName, c.clientJA3, c.userAgent
+func (c *callee) touch() int {
+	if c.names == nil {
+		return 0
+	}
+	return c.destinationIP.BitLen()
+}
+
+func (c *callee) give(e *event.Event, before *given) {
+	e.DestinationIP, e.DestinationPort = c.destinationIP, c.destinationPort
+	if n := c.names; n != before.names {
+		before.names = n
+		e.DestinationDomain, e.NetworkTransport, e.NetworkProtocol = n.domain, n.transport, n.protocol
+		e.TLSServerName, e.TLSClientJA3, e.UserAgent = n.serverName, n.clientJA3, n.userAgent
+	}
 }
 
 func (k *kind) take(e *event.Event, _ *pool) {
 	k.state, k.action, k.category = e.ConnectionState, e.EventAction, e.EventCategory
 }
 
-func (k *kind) give(e *event.Event) {
-	e.ConnectionState, e.EventAction, e.EventCategory = k.state, k.action, k.category
+func (k *kind) give(e *event.Event, before *given) {
+	if k != before.kind {
+		before.kind = k
+		e.ConnectionState, e.EventAction, e.EventCategory = k.state, k.action, k.category
+	}
+}
+
+// given is what an event has from the one before.
+type given struct {
+	program *program
+	account *account
+	names   *names
+	kind    *kind
 }
 
 // A part is one of these.
 type part[T any] interface {
 	*T
 	take(e *event.Event, p *pool)
-	give(e *event.Event)
+	give(e *event.Event, before *given)
 }
 
 // known are the tuples of one table that a scan needs for some of a file's events.
