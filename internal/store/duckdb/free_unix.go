@@ -10,5 +10,5 @@ func freeBytes(dir string) (int64, bool) {
 	if err := syscall.Statfs(dir, &fs); err != nil {
 		return 0, false
 	}
-	return int64(fs.Bavail) * int64(fs.Bsize), true
+	return int64(fs.Bavail) * int64(fs.Bsize), true //nolint:unconvert // the types differ between systems
 }

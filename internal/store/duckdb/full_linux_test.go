@@ -115,8 +115,8 @@ func TestFullDisk(t *testing.T) {
 		blind   bool
 		fatal   bool
 	}{
-		{"one file", "size=100m", 1 << 30, false, false},
-		{"several files", "size=48m", 4 << 20, false, false},
+		{"one file", "size=40m", 1 << 30, false, false},
+		{"several files", "size=32m", 3 << 20, false, false},
 		{"the log finds no room", "size=24m", 1 << 30, true, false},
 		{"a file that takes in its log finds no room", "size=100m", 1 << 30, true, true},
 		{"there are several files, and no room", "size=24m", 2 << 20, true, false},
