@@ -5,7 +5,6 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"strconv"
-	"time"
 	"unicode/utf8"
 )
 
@@ -190,12 +189,10 @@ func (s *stream) send() {
 	}
 	if !s.sent {
 		s.sent = true
-		s.call.tally.Status = http.StatusOK
-		s.call.w.WriteHeader(http.StatusOK)
+		s.call.start(http.StatusOK)
 	}
 	last := len(s.out) - 1
-	s.call.deadline()
-	_, _ = s.call.w.Write(s.out[:last]) // a client that is gone needs no answer
+	s.call.send(s.out[:last])
 	s.out = append(s.out[:0], s.out[last])
 }
 
@@ -205,15 +202,7 @@ func (s *stream) end() {
 		s.call.write(http.StatusOK, s.out)
 		return
 	}
-	s.call.deadline()
-	_, _ = s.call.w.Write(s.out)
-	_ = s.call.body.control.Flush()
-	_ = s.call.body.control.SetWriteDeadline(time.Time{}) // the next request of the connection has its own
-}
-
-// deadline bounds the wait for a client that does not read.
-func (c *call) deadline() {
-	_ = c.body.control.SetWriteDeadline(c.h.o.Now().Add(c.h.o.ClientTimeout))
+	s.call.send(s.out)
 }
 
 // status returns the HTTP status of c.

@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	// minRate is in bytes per second, behind the first ClientTimeout.
+	// minRate is in bytes per second, of bodies and of answers, behind the first ClientTimeout.
 	minRate = 4 << 10
 	// discardBytes is how much of a body that nobody wants is read so that its client
 	// gets to read its answer.

@@ -49,7 +49,7 @@ type Options struct {
 	MaxRequests     int   // with documents that are served at a time; others are answered by 429
 
 	// ClientTimeout is the longest wait for a client to send more of its body or to take
-	// more of its answer. A body must also come faster than 4 KiB/s in the mean behind its
+	// more of its answer. Both must also go faster than 4 KiB/s in the mean behind their
 	// first ClientTimeout, or a few clients could take all places.
 	ClientTimeout time.Duration
 
@@ -186,6 +186,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		c.tally.BytesReceived = c.body.received
 		h.o.Observe(c.tally)
 	}
+	c.end()
 }
 
 // A call is one request and its answer.
@@ -196,6 +197,9 @@ type call struct {
 	body  body
 	began time.Time
 	tally Tally
+
+	answering time.Time // since when
+	sent      int64     // bytes of the answer
 }
 
 func (h *Handler) call(w http.ResponseWriter, r *http.Request) *call {
@@ -247,12 +251,32 @@ func (c *call) authorize() *failure {
 
 // write sends a whole answer.
 func (c *call) write(status int, text []byte) {
-	c.tally.Status = status
 	c.w.Header().Set("Content-Length", strconv.Itoa(len(text)))
-	c.w.WriteHeader(status)
+	c.start(status)
 	if c.r.Method != http.MethodHead {
-		_, _ = c.w.Write(text) // a client that is gone needs no answer
+		c.send(text)
 	}
+}
+
+// start begins an answer.
+func (c *call) start(status int) {
+	c.tally.Status, c.answering = status, c.h.o.Now()
+	c.w.WriteHeader(status)
+}
+
+// send sends some of an answer, and ends the wait for a client that does not read.
+func (c *call) send(text []byte) {
+	now, timeout := c.h.o.Now(), c.h.o.ClientTimeout
+	left := timeout + time.Duration(c.sent/minRate)*time.Second - now.Sub(c.answering)
+	_ = c.body.control.SetWriteDeadline(now.Add(min(left, timeout)))
+	_, _ = c.w.Write(text) // a client that is gone needs no answer
+	c.sent += int64(len(text))
+}
+
+// end sends what is left of an answer. The next one of the connection has its own deadline.
+func (c *call) end() {
+	_ = c.body.control.Flush()
+	_ = c.body.control.SetWriteDeadline(time.Time{})
 }
 
 // compatible finds the version in the media types application/vnd.elasticsearch+json and

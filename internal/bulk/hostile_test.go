@@ -332,33 +332,54 @@ func TestPatience(t *testing.T) {
 	})
 }
 
-// TestDeafClient checks that a client that does not read its answer does not keep its place.
-func TestDeafClient(t *testing.T) {
-	var tallies atomic.Int64
-	serve(t, nothing, func(o *Options) { o.MaxRequests, o.Observe = 1, func(Tally) { tallies.Add(1) } }, func(t *testing.T, dial func() net.Conn) {
-		deaf := dial()
-		body := strings.Repeat("{\"index\":{}}\n{}\n", 10000)
-		fmt.Fprintf(deaf, "POST /i/_bulk HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
-		synctest.Wait()
-		if tallies.Load() != 0 {
-			t.Error("the answer was short enough not to be read")
-		}
-		time.Sleep(time.Minute)
-		synctest.Wait()
-		if tallies.Load() != 1 {
-			t.Error("the request is still being answered after a minute")
-		}
-		deaf.Close()
+// TestDeafClients checks that clients that do not read their answers, or hardly, do not keep
+// their places.
+func TestDeafClients(t *testing.T) {
+	for _, tt := range []struct {
+		name        string
+		docs        int
+		pause       time.Duration // between 64 KiB that are read; 0 is for ever
+		least, most time.Duration
+	}{
+		{"a short answer", 100, 0, time.Minute, time.Minute},
+		{"a long answer", 10000, 0, time.Minute, time.Minute},
+		{"a long answer drop by drop", 100_000, 20 * time.Second, time.Minute + time.Second, 4 * time.Minute},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var tallies atomic.Int64
+			serve(t, nothing, func(o *Options) { o.MaxRequests, o.Observe = 1, func(Tally) { tallies.Add(1) } }, func(t *testing.T, dial func() net.Conn) {
+				deaf := dial()
+				body := strings.Repeat("{\"index\":{}}\n{}\n", tt.docs)
+				fmt.Fprintf(deaf, "POST /i/_bulk HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+				var group sync.WaitGroup
+				group.Go(func() {
+					for n := int64(64 << 10); tt.pause > 0 && n > 0; {
+						time.Sleep(tt.pause)
+						n, _ = io.CopyN(io.Discard, deaf, n)
+					}
+				})
+				began := time.Now()
+				for tallies.Load() == 0 && time.Since(began) <= tt.most {
+					time.Sleep(time.Second)
+					synctest.Wait()
+				}
+				if took := time.Since(began); took < tt.least || took > tt.most {
+					t.Errorf("got the place free after %v, want %v to %v", took, tt.least, tt.most)
+				}
+				deaf.Close()
+				group.Wait()
 
-		conn := dial()
-		io.WriteString(conn, "POST /i/_bulk HTTP/1.1\r\nHost: x\r\nContent-Length: 16\r\n\r\n{\"index\":{}}\n{}\n")
-		w, err := http.ReadResponse(bufio.NewReader(conn), nil)
-		if err != nil || w.StatusCode != http.StatusOK {
-			t.Fatalf("the next client: got %v, %v", w, err)
-		}
-		w.Body.Close()
-		conn.Close()
-	})
+				conn := dial()
+				io.WriteString(conn, "POST /i/_bulk HTTP/1.1\r\nHost: x\r\nContent-Length: 16\r\n\r\n{\"index\":{}}\n{}\n")
+				w, err := http.ReadResponse(bufio.NewReader(conn), nil)
+				if err != nil || w.StatusCode != http.StatusOK {
+					t.Fatalf("the next client: got %v, %v", w, err)
+				}
+				w.Body.Close()
+				conn.Close()
+			})
+		})
+	}
 }
 
 // TestRefusedUnread checks that a client that sends much reads why it is refused, and that

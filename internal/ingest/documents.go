@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sync/semaphore"
 
@@ -36,8 +37,10 @@ type Documents struct {
 	formats []*format
 	scratch sync.Pool // of *scratch
 
-	mu     sync.Mutex
-	labels map[string]*label // by index
+	mu      sync.Mutex
+	labels  map[string]*label // by index
+	ordered map[orderedKey]*ordered
+	uses    int64
 }
 
 var _ Sink = (*Documents)(nil)
@@ -50,21 +53,33 @@ type format struct {
 	decoders sync.Pool // of source.Decoder; for formats whose documents stand for themselves
 }
 
-// A label is what is known of an index: what its documents were so far.
-type label struct {
-	mu      sync.Mutex
-	format  *format
-	ordered map[*format]source.Decoder // of formats whose documents tell about each other; held by mu
-}
+// A label is what is known of an index: what its last document was.
+type label struct{ format atomic.Pointer[format] }
 
 // maxLabels bounds the indices that are remembered. With more, all are forgotten.
 const maxLabels = 4096
 
+// An ordered decodes the documents of an index whose format has them tell about each other.
+type ordered struct {
+	mu      sync.Mutex // of decoder
+	decoder source.Decoder
+	used    int64 // greater means later; held by Documents.mu
+}
+
+type orderedKey struct {
+	index  string
+	format *format
+}
+
+// maxOrdered bounds the decoders of such indices: one of Suricata comes to 30 MB of names, and
+// senders begin an index a day. The one that was used last longest ago is forgotten.
+const maxOrdered = 32
+
 // New returns Documents.
 func New(o Options) (*Documents, error) {
 	o.Source.Fields, o.Source.Growing = event.AllFields, true
-	d := &Documents{o: o, waiting: semaphore.NewWeighted(o.MaxWaiting), labels: map[string]*label{}}
-	d.scratch.New = func() any { return new(scratch) }
+	d := &Documents{o: o, waiting: semaphore.NewWeighted(o.MaxWaiting), labels: map[string]*label{}, ordered: map[orderedKey]*ordered{}}
+	d.scratch.New = func() any { return &scratch{inBatch: map[uint64]bool{}} }
 	for _, f := range o.Formats {
 		if f.Document == "" {
 			continue
@@ -102,11 +117,14 @@ func (d *Documents) Put(ctx context.Context, docs []Document, outcomes []Outcome
 	}
 	for i := range docs {
 		s.doc, s.id, s.outcome = &docs[i], s.ids[i], &outcomes[i]
-		switch {
-		case s.isKnown[i]:
+		if s.isKnown[i] || s.inBatch[s.id] {
 			*s.outcome = Outcome{Status: Known}
-		default:
-			d.decode(s)
+			continue
+		}
+		*s.outcome = Outcome{}
+		d.decode(s)
+		if s.id != 0 && s.outcome.Status == Stored {
+			s.inBatch[s.id] = true
 		}
 	}
 	if s.batch.Len() == 0 {
@@ -128,20 +146,15 @@ func (d *Documents) decode(s *scratch) {
 	if s.label == nil || s.index != s.doc.Index {
 		s.label, s.index = d.label(s.doc.Index), s.doc.Index
 	}
-	l := s.label
-	l.mu.Lock()
-	f := l.format
-	l.mu.Unlock()
-	if f != nil && d.with(f, l, s) {
+	f := s.label.format.Load()
+	if f != nil && d.with(f, s) {
 		return
 	}
 	head := source.Head{Text: s.doc.Source}
 	for _, g := range d.formats {
 		if g != f && g.detect(head) {
-			if d.with(g, l, s) {
-				l.mu.Lock()
-				l.format = g
-				l.mu.Unlock()
+			if d.with(g, s) {
+				s.label.format.Store(g)
 				return
 			}
 			break
@@ -153,23 +166,39 @@ func (d *Documents) decode(s *scratch) {
 }
 
 // with decodes the document of s as f reads it; false when f finds it bad.
-func (d *Documents) with(f *format, l *label, s *scratch) bool {
+func (d *Documents) with(f *format, s *scratch) bool {
 	if f.input.Ordered() {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		dec := l.ordered[f]
-		if dec == nil {
-			if l.ordered == nil {
-				l.ordered = map[*format]source.Decoder{}
-			}
-			dec = f.input.NewDecoder()
-			l.ordered[f] = dec
-		}
-		return s.decode(f, dec)
+		o := d.orderedOf(orderedKey{s.doc.Index, f})
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		return s.decode(f, o.decoder)
 	}
 	dec := f.decoders.Get().(source.Decoder)
 	defer f.decoders.Put(dec)
 	return s.decode(f, dec)
+}
+
+// orderedOf returns the decoder of an index and a format, a new one where none is remembered.
+func (d *Documents) orderedOf(key orderedKey) *ordered {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	o := d.ordered[key]
+	if o == nil {
+		if len(d.ordered) == maxOrdered {
+			oldest := key
+			for k, other := range d.ordered {
+				if oldest == key || other.used < d.ordered[oldest].used {
+					oldest = k
+				}
+			}
+			delete(d.ordered, oldest) // who is decoding with it goes on
+		}
+		o = &ordered{decoder: key.format.input.NewDecoder()}
+		d.ordered[key] = o
+	}
+	d.uses++
+	o.used = d.uses
+	return o
 }
 
 func (d *Documents) label(index string) *label {
@@ -191,7 +220,7 @@ type scratch struct {
 	batch   store.Batch
 	ids     []uint64
 	isKnown []bool
-	inBatch map[uint64]struct{}
+	inBatch map[uint64]bool // ids
 
 	doc     *Document
 	index   string // of the document before
@@ -208,7 +237,7 @@ func (s *scratch) reset(n int) {
 	s.label = nil
 }
 
-// known finds out which documents are stored already, or stand twice among these.
+// known finds out which documents are stored already.
 func (s *scratch) known(ctx context.Context, stored func(context.Context, []uint64, []bool) error, docs []Document) error {
 	ids := false
 	for i := range docs {
@@ -220,22 +249,7 @@ func (s *scratch) known(ctx context.Context, stored func(context.Context, []uint
 	if !ids {
 		return nil
 	}
-	if err := stored(ctx, s.ids, s.isKnown); err != nil {
-		return err
-	}
-	if s.inBatch == nil {
-		s.inBatch = map[uint64]struct{}{}
-	}
-	for i, id := range s.ids {
-		if id == 0 || s.isKnown[i] {
-			continue
-		}
-		if _, twice := s.inBatch[id]; twice {
-			s.isKnown[i] = true
-		}
-		s.inBatch[id] = struct{}{}
-	}
-	return nil
+	return stored(ctx, s.ids, s.isKnown)
 }
 
 // IDOf returns the hash that a store knows a document by, from its index and id; never 0.
@@ -249,10 +263,17 @@ func IDOf(index, id string) uint64 {
 }
 
 func (s *scratch) decode(f *format, dec source.Decoder) bool {
+	events := s.batch.Len()
 	*s.outcome = Outcome{Status: Passed, Reason: f.nothing}
 	_, state := f.input.Split(s.doc.Source)
-	dec.Decode(s.doc.Source, state, s)
-	return s.outcome.Status != Rejected
+	if lines := dec.Decode(s.doc.Source, state, s); lines != 1 {
+		*s.outcome = Outcome{Rejected, fmt.Sprintf("got %d lines, want one JSON object", lines)}
+	}
+	if s.outcome.Status == Rejected {
+		s.batch.Rows = s.batch.Rows[:events]
+		return false
+	}
+	return true
 }
 
 // Event implements source.Sink.

@@ -53,6 +53,12 @@ func TestPut(t *testing.T) {
 		{"an id is stored once, also within a request", []Document{
 			{Source: []byte(ecs), ID: "1", Index: "a"}, {Source: []byte(ecs), ID: "1", Index: "a"}, {Source: []byte(ecs), ID: "1", Index: "b"}, {Source: []byte(ecs), ID: "2", Index: "a"},
 		}, []Outcome{{Status: Stored}, {Status: Known}, {Status: Stored}, {Status: Stored}}, 3},
+		{"an id is known once its document is stored, not when it was refused", []Document{
+			{Source: []byte(`{"@timestamp":"yesterday"}`), ID: "1"}, {Source: []byte(ecs), ID: "1"}, {Source: []byte(ecs), ID: "1"},
+		}, []Outcome{{Rejected, `@timestamp: got "yesterday", want a time: RFC 3339 or milliseconds since 1970`}, {Status: Stored}, {Status: Known}}, 1},
+		{"what is more or less than one document is rejected as a whole", []Document{
+			{Source: []byte(ecs)}, {Source: []byte(ecs + "\n" + ecs)}, {Source: []byte(ecs + "\n{\"@timestamp\":\"yesterday\"}")}, {Source: []byte("")},
+		}, []Outcome{{Status: Stored}, {Rejected, "got 2 lines, want one JSON object"}, {Rejected, "got 2 lines, want one JSON object"}, {Rejected, "got 0 lines, want one JSON object"}}, 1},
 		{"events without an id are all stored", []Document{{Source: []byte(ecs)}, {Source: []byte(ecs)}}, []Outcome{{Status: Stored}, {Status: Stored}}, 2},
 		{"a bad time is rejected and loses nothing else", []Document{
 			{Source: []byte(`{"@timestamp":"yesterday"}`)}, {Source: []byte(ecs)},
@@ -79,6 +85,9 @@ func TestPut(t *testing.T) {
 				t.Fatal(err)
 			}
 			got := make([]Outcome, len(tt.docs))
+			for i := range got {
+				got[i] = Outcome{Rejected, "before"} // all are set
+			}
 			if err := d.Put(t.Context(), tt.docs, got); err != nil {
 				t.Fatal(err)
 			}
@@ -89,6 +98,40 @@ func TestPut(t *testing.T) {
 				t.Errorf("got %d events stored, want %d", len(s.events), tt.kept)
 			}
 		})
+	}
+}
+
+// TestNamesOfManyIndices sends to one index after the other, as senders do who begin one a day.
+func TestNamesOfManyIndices(t *testing.T) {
+	s := &shelf{ids: map[uint64]bool{}}
+	d, err := New(Options{Formats: all.Formats, Store: s, MaxWaiting: 100})
+	if err != nil {
+		t.Fatal(err)
+	}
+	put := func(index, kind, more string) {
+		t.Helper()
+		doc := Document{Index: index, Source: fmt.Appendf(nil, `{"timestamp":"2026-01-01T00:00:00.000000+0000","flow_id":1,"event_type":%q,"src_ip":"10.0.0.1","src_port":1,"dest_ip":"192.0.2.1","dest_port":443,"proto":"TCP",%s}`, kind, more)}
+		if err := d.Put(t.Context(), []Document{doc}, make([]Outcome, 1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	flow := func(index string) (name string) {
+		t.Helper()
+		put(index, "flow", `"flow":{"start":"2026-01-01T00:00:00.000000+0000","state":"closed"}`)
+		return s.events[len(s.events)-1].TLSServerName
+	}
+	put("always", "tls", `"tls":{"sni":"example.org"}`)
+	for day := range 3 * maxOrdered {
+		put(fmt.Sprint("day-", day), "tls", `"tls":{"sni":"example.org"}`)
+		put("always", "tls", `"tls":{"sni":"example.org"}`)
+	}
+	if n := len(d.ordered); n != maxOrdered {
+		t.Errorf("got %d decoders that know names, want %d", n, maxOrdered)
+	}
+	for index, want := range map[string]string{"always": "example.org", fmt.Sprint("day-", 3*maxOrdered-1): "example.org", "day-0": ""} {
+		if got := flow(index); got != want {
+			t.Errorf("index %s: got the name %q, want %q", index, got, want)
+		}
 	}
 }
 

@@ -29,8 +29,9 @@ func (l *lines) reset(r io.Reader, passed int64) {
 }
 
 // next returns the next whole lines, or the length of a line that is too long, its end
-// included. Text is valid until the next call. With the error of r, rest is what is behind
-// the last line.
+// included; neither within such a line, which may go on for ever, for the caller to do other
+// things. Text is valid until the next call. With the error of r, rest is what is behind the
+// last line.
 func (l *lines) next() (text []byte, passed int64, err error) {
 	for {
 		if l.err == nil {
@@ -63,10 +64,18 @@ func (l *lines) next() (text []byte, passed int64, err error) {
 			copy(grown, l.buffer[:l.n])
 			l.buffer = grown
 		}
-		if l.err != nil {
+		if l.err != nil || l.passed > 0 {
 			return nil, 0, l.err
 		}
 	}
+}
+
+// cost returns how many bytes were read for what next returned, about.
+func (l *lines) cost(text []byte) int64 {
+	if text == nil {
+		return int64(len(l.buffer)) // of a line that is too long
+	}
+	return int64(len(text))
 }
 
 // rest returns what stands behind the last line once next has returned an error.

@@ -156,16 +156,17 @@ func (t *Tail) readGrowing(ctx context.Context, x *text) (more bool, err error) 
 		if err != nil {
 			return false, err
 		}
-		most -= passed + int64(len(text))
+		most -= t.lines.cost(text)
 		if !x.caught {
-			t.left -= passed + int64(len(text))
+			t.left -= t.lines.cost(text)
 		}
 		if passed > 0 {
 			t.tooLong(x, passed)
 		} else {
 			t.decode(x, text)
 		}
-		x.readTo, x.passed, x.partial = x.end(), 0, false
+		x.passed = t.lines.passed
+		x.readTo, x.partial = x.end()+x.passed, x.passed > 0
 		if err := t.stow(ctx); err != nil {
 			return false, err
 		}
@@ -223,7 +224,7 @@ func (t *Tail) readWhole(ctx context.Context, x *text) (more bool, err error) {
 			}
 			return false, t.ended(x, err)
 		}
-		t.left -= passed + int64(len(text))
+		t.left -= s.lines.cost(text)
 		switch {
 		case passed == 0:
 			t.readOn(x, text)

@@ -8,8 +8,9 @@
 //
 // Lines are missed where they are nowhere to be found: when a file is copied and truncated,
 // those written between the two; when it is deleted, or renamed to what is not among the paths
-// and then compressed, those written since the last look, unless it was kept open. They come
-// twice where a log is copied while it has less than 4 KiB and grows before the copy is seen.
+// and then compressed, those written since the last look, unless it was kept open; when it has
+// lost its end in a power failure, those written before it is seen to. They come twice where a
+// log is copied while it has less than 4 KiB and grows before the copy is seen.
 //
 // The names that some logs of Zeek give the connections of another are best effort. Those are
 // read first, and connections a round later than they could be; names that are older than the
@@ -286,6 +287,9 @@ func (t *Tail) rewind(now time.Time) {
 		sp.retry = time.Time{}
 		if sp.since.After(now) {
 			sp.since = now
+		}
+		if sp.short.After(now) {
+			sp.short = now
 		}
 	}
 }

@@ -232,14 +232,16 @@ type spot struct {
 	text   *text // what lies there, once it is known
 
 	// Where it is not known:
-	wait    wait
-	looked  stamp     // of the file when it was looked at
-	of      *text     // what it may be a copy of
-	ofHead  int       // as much of that was known
-	retry   time.Time // when it is tried again after an error
-	unknown bool      // no input knows it
-	full    bool      // nor will any: all that is looked at was there
-	said    bool      // that is logged
+	wait      wait
+	looked    stamp     // of the file when it was looked at
+	of        *text     // what it may be a copy of
+	ofHead    int       // as much of that was known
+	retry     time.Time // when it is tried again after an error
+	short     time.Time // when it was first seen shorter than what was read of its text
+	shortSize int64     // of it then, without a byte order mark
+	unknown   bool      // no input knows it
+	full      bool      // nor will any: all that is looked at was there
+	said      bool      // that is logged
 }
 
 // A wait says what a spot that is not known waits for. Every one ends when the file changes.

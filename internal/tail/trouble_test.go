@@ -127,6 +127,77 @@ func TestLongLinesArePassedOver(t *testing.T) {
 	w.logged(2, "bad records", "a line of more than 8 MiB") // of b.log.gz another is the first
 }
 
+func TestALineWithoutAnEndDoesNotHoldUpOthers(t *testing.T) {
+	w := newWorld(t, documents)
+	w.bounds = func(b *bounds) { b.block, b.round = 1000, 5000 }
+	w.archive("old.log.gz", w.next(1, true)+strings.Repeat("x", 50<<20)+"\n"+w.next(1, false))
+	w.now = w.now.Add(2 * settled)
+	w.restart()
+	rounds := 0
+	for more := true; more; rounds++ {
+		var err error
+		more, err = w.tail.round(w.Context(), w.now)
+		w.check(err)
+	}
+	if rounds < 5 {
+		t.Errorf("got a line of 50 MiB read in %d rounds, want many", rounds)
+	}
+	w.complete()
+	if w.shelf.counts.Bad != 1 || w.shelf.counts.Lines != 3 {
+		t.Errorf("got the counts %+v, want one bad line of 3", w.shelf.counts)
+	}
+}
+
+// TestAFileThatHasLostItsEndIsReadOn takes away the end of a log that was read, as a power
+// failure does.
+func TestAFileThatHasLostItsEndIsReadOn(t *testing.T) {
+	for _, restart := range []bool{false, true} {
+		w := newWorld(t, documents)
+		w.write("a.log", 100)
+		w.step()
+		if restart {
+			w.restart()
+		}
+		text, err := os.ReadFile(w.path("a.log"))
+		w.check(err)
+		w.check(os.Truncate(w.path("a.log"), int64(len(text)*7/10))) // within a line
+		w.touch("a.log")
+		w.step()
+		w.write("a.log", 10)
+		w.step()
+		w.logged(0, "has lost its end")
+		w.now = w.now.Add(settleTime)
+		w.step()
+		w.logged(1, "has lost its end", fmt.Sprint("bytes_read=", len(text)), fmt.Sprint("bytes_left=", len(text)*7/10))
+		w.write("a.log", 50)
+		w.step()
+		w.restart()
+		w.write("a.log", 10)
+		w.step()
+		w.complete()
+	}
+}
+
+func TestAFileThatIsCopiedToWhereItWasIsReadOn(t *testing.T) {
+	w := newWorld(t, documents)
+	w.write("a.log", 100)
+	w.step()
+	text, err := os.ReadFile(w.path("a.log"))
+	w.check(err)
+	for range 3 {
+		w.check(os.Truncate(w.path("a.log"), 0)) // the same file
+		w.add("a.log", string(text[:len(text)/2]))
+		w.step()
+		w.add("a.log", string(text[len(text)/2:]))
+		w.write("a.log", 10)
+		w.now = w.now.Add(settleTime)
+		w.step()
+		text, err = os.ReadFile(w.path("a.log"))
+		w.check(err)
+	}
+	w.complete()
+}
+
 // TestATextThatBeginsWithALongLineIsKnownByIt has nothing else to be known by.
 func TestATextThatBeginsWithALongLineIsKnownByIt(t *testing.T) {
 	w := newWorld(t, documents)
@@ -476,7 +547,7 @@ func TestLines(t *testing.T) {
 				}
 				if passed > 0 {
 					got = append(got, fmt.Sprint(passed))
-				} else {
+				} else if text != nil {
 					got = append(got, string(text))
 				}
 			}

@@ -384,8 +384,7 @@ func (t *Tail) know(ctx context.Context, sp *spot, ix *index, copies bool) error
 			return nil
 		}
 	}
-	if !h.archive && !x.Shaped && sp.at.Size-h.bom < x.Offset {
-		sp.pause(forChange) // it is still being copied
+	if size := sp.at.Size - h.bom; !h.archive && !x.Shaped && size < x.Offset && !t.cutShort(x, sp, size) {
 		return nil
 	}
 	copied := x.spot != nil
@@ -402,6 +401,29 @@ func (t *Tail) know(ctx context.Context, sp *spot, ix *index, copies bool) error
 	t.adopt(x, sp)
 	ix.add(x)
 	return nil
+}
+
+// cutShort is called for a file that is shorter than what was read of its text. It reports
+// whether the file has lost its end, as in a power failure: x then goes on behind what is left.
+// Otherwise it is being copied.
+func (t *Tail) cutShort(x *text, sp *spot, size int64) bool {
+	if x.spot != nil || x.Stamp.Inode == (inode{}) || x.Stamp.Inode != sp.at.Inode {
+		sp.pause(forChange)
+		return false
+	}
+	if sp.short.IsZero() {
+		sp.short, sp.shortSize = t.now, size
+	}
+	if t.now.Sub(sp.short) < settleTime { // it may be copied to where it was
+		sp.pause(forRetry)
+		sp.retry = sp.short.Add(settleTime)
+		return false
+	}
+	t.log.Warn("a file has lost its end, and is read on from there", "file", sp.path, "bytes_read", x.Offset, "bytes_left", sp.shortSize)
+	x.Offset, x.Header, x.Cut = sp.shortSize, min(x.Header, sp.shortSize), false
+	x.passed, x.partial = 0, false
+	x.forget()
+	return true
 }
 
 // supersede closes the lost texts of which nothing has been read and that the file with this
@@ -491,7 +513,7 @@ func (t *Tail) tell(x *text, sp *spot, h *head) bool {
 func (t *Tail) adopt(x *text, sp *spot) {
 	t.log.Debug("followed", "file", sp.path, "format", x.Format, "was", x.Path, "from", x.Offset)
 	sp.text, x.spot = x, sp
-	sp.wait, sp.of, sp.unknown, sp.full, sp.said = forNothing, nil, false, false, false
+	sp.wait, sp.of, sp.unknown, sp.full, sp.said, sp.short = forNothing, nil, false, false, false, time.Time{}
 	if x.raw != nil {
 		if info, err := x.raw.Stat(); err != nil || !t.stampOf(info).sameAs(sp.at) {
 			x.close()
