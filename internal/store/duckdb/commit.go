@@ -118,6 +118,9 @@ const (
 	// How many texts of one kind, and bytes of them, a generation has: a scan knows all of one at a time.
 	maxNumbers     = 1 << 19
 	maxNumberBytes = 1 << 27
+
+	// After how many marks those that others replaced are deleted: they take about 100 bytes each.
+	maxMarks = 100_000
 )
 
 // numbering gives the texts of one table of tuples their numbers. It knows them by a hash of
@@ -187,6 +190,7 @@ type writer struct {
 
 	numberings [numTuples]numbering
 	fresh      bool                // a generation begins with the next event
+	marked     int                 // marks that were put since those replaced were taken out
 	hashes     []textHash          // scratch
 	places     [numTuples][]uint32 // scratch: numbers in the file by those of a batch
 }
@@ -285,11 +289,17 @@ func (w *writer) write(e *engine, requests []*request) (k content, err error) {
 				return err
 			}
 		}
+		if w.marked >= w.s.maxMarks {
+			if err := w.cleanMarks(ctx); err != nil {
+				return err
+			}
+		}
 		for _, r := range requests {
 			if err := w.add(r.batch, &k); err != nil {
 				return err
 			}
 			if len(r.marks) > 0 {
+				w.marked += len(r.marks)
 				if err := putMarks(w.mark, r.marks); err != nil {
 					return err
 				}
@@ -307,6 +317,18 @@ func (w *writer) write(e *engine, requests []*request) (k content, err error) {
 		w.s.logBegun(fresh)
 	}
 	return k, err
+}
+
+// cleanMarks takes out of their table the marks that others replaced.
+func (w *writer) cleanMarks(ctx context.Context) error {
+	w.s.mu.Lock()
+	marks := sortedMarks(w.s.marks)
+	w.s.mu.Unlock()
+	w.marked = 0
+	if err := w.c.exec(ctx, "DELETE FROM "+w.f.name+".mark"); err != nil {
+		return err
+	}
+	return putMarks(w.mark, marks)
 }
 
 // add gives a batch to the tables, and counts it in k.
@@ -376,7 +398,8 @@ func (s *Store) fileToWrite(ctx context.Context, e *engine) (*file, error) {
 	old := s.last()
 	marks := sortedMarks(s.marks)
 	s.mu.Unlock()
-	if old != nil && now.Sub(old.begun) < s.o.SliceEvery && old.bytes() < s.o.SliceBytes {
+	// One that was begun in the future was begun by a wrong clock, and would not end for as long.
+	if old != nil && !now.Before(old.begun) && now.Sub(old.begun) < s.o.SliceEvery && old.bytes() < s.o.SliceBytes {
 		return old, nil
 	}
 	number, first := 1, uint64(1)

@@ -345,17 +345,19 @@ func (s *Store) Slices(ctx context.Context) ([]store.Slice, error) {
 func (s *Store) SliceData(ctx context.Context, id int64, part int) ([]byte, error) {
 	var data []byte
 	if err := s.read(func(c *conn) error {
-		parts := int32(-1)
-		if err := c.query(ctx, one(&parts), fmt.Sprintf("SELECT parts FROM %s.slice WHERE id = %d", mainName, id)); err != nil {
-			return err
-		}
-		if part < 0 || part >= int(parts) {
-			return store.ErrNotFound
-		}
-		return c.query(ctx, func(ch *chunk) error {
-			data = slices.Clone(column[text](ch, 0)[0].view())
-			return nil
-		}, fmt.Sprintf("SELECT data FROM %s WHERE part = %d", sliceTable(id), part))
+		return c.transaction(ctx, func() error { // or a run could drop the table behind the first look
+			parts := int32(-1)
+			if err := c.query(ctx, one(&parts), fmt.Sprintf("SELECT parts FROM %s.slice WHERE id = %d", mainName, id)); err != nil {
+				return err
+			}
+			if part < 0 || part >= int(parts) {
+				return store.ErrNotFound
+			}
+			return c.query(ctx, func(ch *chunk) error {
+				data = slices.Clone(column[text](ch, 0)[0].view())
+				return nil
+			}, fmt.Sprintf("SELECT data FROM %s WHERE part = %d", sliceTable(id), part))
+		})
 	}); err != nil {
 		return nil, fmt.Errorf("slice %d, part %d: %w", id, part, err)
 	}

@@ -177,7 +177,7 @@ func (sc *scanner) generation(ctx context.Context, c *conn, p *scanPart) error {
 	}
 	first, end, skip := p.generations[i].tuples, p.tuples, p.last
 	if i+1 < len(p.generations) {
-		end, skip = p.generations[i+1].tuples, p.generations[i+1].event-1
+		end, skip = p.generations[i+1].tuples, min(skip, p.generations[i+1].event-1)
 	}
 	var count int64
 	var after, last uint64

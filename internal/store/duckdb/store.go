@@ -43,6 +43,7 @@ type Store struct {
 	writer *writer // used by the committer, under gate
 
 	maxNumbers int                                     // of one kind in a generation; less in tests
+	maxMarks   int                                     // that are written before those replaced are taken out; less in tests
 	free       func(dir string) (bytes int64, ok bool) // freeBytes; another in tests
 
 	// Of the committer alone:
@@ -90,7 +91,7 @@ func open(o Options) (*Store, error) {
 		lock.release()
 		return nil, err
 	}
-	s := &Store{o: o, lock: lock, marks: map[string]string{}, maxNumbers: maxNumbers, free: freeBytes, ended: make(chan struct{})}
+	s := &Store{o: o, lock: lock, marks: map[string]string{}, maxNumbers: maxNumbers, maxMarks: maxMarks, free: freeBytes, ended: make(chan struct{})}
 	s.queue.init(o.CommitRows)
 	s.writer = newWriter(s)
 	if err := s.load(); err != nil {
@@ -173,18 +174,17 @@ func (s *Store) loadIDs(ctx context.Context, c *conn) error {
 	now := s.o.Now()
 	for _, f := range slices.Backward(s.files) {
 		// One that was begun before may end in the last day.
-		if now.Sub(f.begun) > s.o.SliceEvery+idAge || s.ids.young.n >= maxIDs {
+		left := uint64(max(0, maxIDs-s.ids.young.n))
+		if now.Sub(f.begun) > s.o.SliceEvery+idAge || left == 0 {
 			break
 		}
 		if err := s.withFile(ctx, c, f, func() error {
 			return c.stream(ctx, func(ch *chunk) error {
 				for _, id := range column[uint64](ch, 0) {
-					if s.ids.young.n < maxIDs {
-						s.ids.young.add(id)
-					}
+					s.ids.young.add(id)
 				}
 				return nil
-			}, fmt.Sprintf("SELECT id FROM %s.event WHERE id <> 0 AND n > %d", f.name, max(f.last, maxIDs)-maxIDs))
+			}, fmt.Sprintf("SELECT id FROM %s.event WHERE id <> 0 AND n > %d", f.name, max(f.last, left)-left))
 		}); err != nil {
 			return err
 		}

@@ -273,6 +273,26 @@ func TestAFileIsBegunBySize(t *testing.T) {
 	}
 }
 
+// TestAClockThatRanAhead is set right again.
+func TestAClockThatRanAhead(t *testing.T) {
+	o := options(t)
+	now := &clock{now: time.Date(2036, 1, 1, 0, 0, 0, 0, time.UTC)}
+	o.Now = now.Now
+	s := openStore(t, o)
+	appendEvents(t, s, event.Event{TimeNanos: 1})
+	now.add(-10 * 365 * 24 * time.Hour)
+	for i := range int64(3) {
+		appendEvents(t, s, event.Event{TimeNanos: 2 + i})
+		now.add(o.SliceEvery)
+	}
+	if n := len(s.files); n != 4 {
+		t.Errorf("got %d files, want one from before, and one a day", n)
+	}
+	if n, err := s.Retain(t.Context(), now.Now(), 0); n != 3 || err != nil {
+		t.Errorf("got %d events forgotten and %v, want 3", n, err)
+	}
+}
+
 // TestGenerations has more texts than a generation takes.
 func TestGenerations(t *testing.T) {
 	o := options(t)
@@ -309,6 +329,24 @@ func TestGenerations(t *testing.T) {
 		scan, err := s.In(t.Context(), int64(span[0]-1), int64(span[1]-1), store.Newest)
 		compare(t, fmt.Sprint("events from ", span), storetest.Read(t, scan, err), want[span[0]:span[1]])
 	}
+}
+
+func TestAScanEndsAtItsPositionWithinAnEarlierGeneration(t *testing.T) {
+	s := openStore(t, options(t))
+	s.maxNumbers = 1 // each commit begins a generation
+	events := func(n int) (all []event.Event) {
+		for i := range n {
+			all = append(all, event.Event{TimeNanos: int64(i), HostName: fmt.Sprint("host-", i)})
+		}
+		return all
+	}
+	want := events(10)
+	appendEvents(t, s, want...)
+	appendEvents(t, s, events(7)...)
+	scan, err := s.Since(t.Context(), 0, 4)
+	compare(t, "since, up to the 4th", storetest.Read(t, scan, err), want[:4])
+	scan, err = s.In(t.Context(), -1, 100, 4)
+	compare(t, "in, up to the 4th", storetest.Read(t, scan, err), want[:4])
 }
 
 func TestFewOfManyTexts(t *testing.T) {
@@ -490,6 +528,35 @@ func TestRoomOfSlicesIsUsedAgain(t *testing.T) {
 	}
 }
 
+// TestASliceThatGoesMeanwhileIsNotFound reads slices while runs replace them.
+func TestASliceThatGoesMeanwhileIsNotFound(t *testing.T) {
+	s := openStore(t, options(t))
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for i := int64(0); ctx.Err() == nil; i++ {
+			change := store.SliceChange{Remove: []int64{i}, Add: []store.Slice{{End: i, Parts: [][]byte{[]byte("part")}}}}
+			if err := s.SaveRun(t.Context(), &store.Run{End: 1}, nil, change); err != nil {
+				t.Error(err)
+				return
+			}
+		}
+	})
+	for ctx.Err() == nil {
+		list, err := s.Slices(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, slice := range list {
+			if _, err := s.SliceData(t.Context(), slice.ID, 0); err != nil && !errors.Is(err, store.ErrNotFound) {
+				t.Fatalf("got %v, want the data or ErrNotFound", err)
+			}
+		}
+	}
+	wg.Wait()
+}
+
 func TestExportAndImport(t *testing.T) {
 	c := &clock{now: time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)}
 	o := options(t)
@@ -637,6 +704,53 @@ func TestImportOfOthers(t *testing.T) {
 	if got[0].SourceIP.String() != "10.0.0.1" {
 		t.Errorf("got source %v, want 10.0.0.1", got[0].SourceIP)
 	}
+}
+
+// TestMarksDoNotPileUp puts the same marks again and again.
+func TestMarksDoNotPileUp(t *testing.T) {
+	o := options(t)
+	s := openStore(t, o)
+	s.maxMarks = 50
+	var want []store.Mark
+	put := func(round int) {
+		t.Helper()
+		for i := range 10 {
+			m := store.Mark{Source: fmt.Sprint("tail/", i), Place: fmt.Sprint(round)}
+			if err := s.Append(t.Context(), storetest.Batch(event.Event{TimeNanos: int64(round)}), []store.Mark{m}); err != nil {
+				t.Fatal(err)
+			}
+			want[i] = m
+		}
+	}
+	want = make([]store.Mark, 10)
+	for round := range 30 {
+		if round == 20 {
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+			s = openStore(t, o)
+			s.maxMarks = 50
+		}
+		put(round)
+		got, err := s.Marks(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		compare(t, "marks", got, want)
+	}
+	n := int64(0)
+	if err := s.read(func(c *conn) error { return c.query(t.Context(), one(&n), "SELECT count(*) FROM events1.mark") }); err != nil || n > 2*50 {
+		t.Errorf("got %d rows for 10 marks and %v, want at most 100", n, err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = openStore(t, o)
+	got, err := s.Marks(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	compare(t, "marks after all was opened again", got, want)
 }
 
 func TestAppendWaitsForRoom(t *testing.T) {
