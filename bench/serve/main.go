@@ -20,11 +20,8 @@ import (
 	"syscall"
 	"time"
 
-	"fresnel/internal/beacon"
-	"fresnel/internal/detect"
+	"fresnel/internal/config"
 	"fresnel/internal/event"
-	"fresnel/internal/filter"
-	"fresnel/internal/rank"
 	"fresnel/internal/schedule"
 	"fresnel/internal/store"
 	"fresnel/internal/store/duckdb"
@@ -70,10 +67,16 @@ func run() (err error) {
 			return err
 		}
 	}
-	what, err := settings(*detector)
+	c := config.Default()
+	c.Detector = *detector
+	if err := c.Validate(); err != nil {
+		return err
+	}
+	what, err := c.Detect()
 	if err != nil {
 		return err
 	}
+	what.Workers = runtime.GOMAXPROCS(0)
 	// As the service does it: a run every hour. The last one looks at all events, of which
 	// those of the hours before are in slices.
 	ctx, cancel := context.WithCancel(ctx)
@@ -151,23 +154,6 @@ func fill(ctx context.Context, s store.Store, events, groups int, start time.Tim
 	fmt.Printf("stored %d events in %v: %.2f M/s, %.2f M a second of processor; %.1f bytes an event on disk\n",
 		events, took.Round(time.Millisecond), float64(events)/took.Seconds()/1e6, float64(events)/(processorTime()-cpu).Seconds()/1e6, float64(size.Bytes)/float64(events))
 	return nil
-}
-
-func settings(detector string) (detect.Options, error) {
-	reference, err := filter.Compile(filter.Default())
-	if err != nil {
-		return detect.Options{}, err
-	}
-	o := detect.Options{Filter: reference, Params: beacon.DefaultParams(), Workers: runtime.GOMAXPROCS(0)}
-	if detector != "fresnel" {
-		return o, nil
-	}
-	remote, err := filter.Compile(filter.Default().Remote())
-	if err != nil {
-		return detect.Options{}, err
-	}
-	o.Rank = &detect.Rank{Filter: remote, Lookback: 7 * 86400, MaxFalse: 0.05, PerDay: 2, Model: rank.Default()}
-	return o, nil
 }
 
 // processorTime returns what the process has used so far.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 
@@ -8,6 +9,7 @@ import (
 
 	"fresnel/internal/config"
 	"fresnel/internal/filter"
+	"fresnel/internal/tuning"
 )
 
 func (a *app) configCommand() *cobra.Command {
@@ -33,11 +35,22 @@ func (a *app) configCommand() *cobra.Command {
 		},
 	}
 	initCmd.Flags().StringVar(&file, "file", "", "write to this new `file` instead of standard output")
+	var f serveFlags
 	show := &cobra.Command{
 		Use:   "show",
 		Short: "show the settings in force and where each value came from",
-		Args:  cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
+		Long: `Show prints the settings in force, each with a comment that says where its value came from: a
+file, a variable, a flag, or nowhere (default).
+
+With --data what people saved in the service counts as well, as it does for serve and run.
+While the service runs, which keeps the database to itself, GET /api/v1/config tells the same.`,
+		Example: `  fresnel config show --config mine.yaml
+  fresnel config show --data /var/lib/fresnel`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if f.data != "" {
+				return a.showSaved(cmd.Context(), &f)
+			}
 			loaded, err := a.load()
 			if err != nil {
 				return err
@@ -45,6 +58,7 @@ func (a *app) configCommand() *cobra.Command {
 			return loaded.Show(a.stdout)
 		},
 	}
+	show.Flags().StringVar(&f.data, "data", "", "`folder` of the database (store.dir), for what was saved in the service")
 	check := &cobra.Command{
 		Use:   "check [FILE]",
 		Short: "check a settings file, the environment and --set; all errors at once",
@@ -73,4 +87,22 @@ func (a *app) configCommand() *cobra.Command {
 	}
 	cmd.AddCommand(initCmd, show, check)
 	return cmd
+}
+
+// showSaved shows the settings in force with those that a database holds, which it does not make.
+func (a *app) showSaved(ctx context.Context, f *serveFlags) error {
+	list, err := os.ReadDir(f.data)
+	if err != nil {
+		return err
+	}
+	if len(list) == 0 {
+		return fmt.Errorf("--data: got %s, which is empty, want the folder of a database", f.data)
+	}
+	return a.withStore(f, func(loaded *config.Loaded, s database) error {
+		t, err := tuning.Open(ctx, s, loaded, a.logger())
+		if err != nil {
+			return err
+		}
+		return t.Loaded().Show(a.stdout)
+	})
 }

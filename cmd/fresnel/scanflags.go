@@ -14,7 +14,6 @@ import (
 	"fresnel/internal/detect"
 	"fresnel/internal/event"
 	"fresnel/internal/files"
-	"fresnel/internal/filter"
 	"fresnel/internal/scan"
 	"fresnel/internal/series"
 	"fresnel/internal/source"
@@ -104,7 +103,7 @@ func (a *app) options(f *scanFlags, args []string) (*scan.Options, *config.Loade
 			return nil, nil, fmt.Errorf("--input: got %q, want %s", name, strings.Join(inputNames(), ", "))
 		}
 	}
-	what, err := detection(c)
+	what, err := c.Detect()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -126,31 +125,6 @@ func (a *app) options(f *scanFlags, args []string) (*scan.Options, *config.Loade
 	}
 	o.Files, o.Problems = files.Expand(args)
 	return o, loaded, nil
-}
-
-// detection returns what to look for, as the settings say; its Runs are left to the caller.
-func detection(c *config.Config) (detect.Options, error) {
-	compiled, err := filter.Compile(c.Filter)
-	if err != nil {
-		return detect.Options{}, err
-	}
-	o := detect.Options{Filter: compiled, GroupBy: c.GroupFields(), Params: c.Beacon, MaxBytes: c.Limits.MemoryMB << 20}
-	if c.Detector != config.DetectorFresnel {
-		return o, nil
-	}
-	remote, err := filter.Compile(c.Filter.Remote())
-	if err != nil {
-		return detect.Options{}, err
-	}
-	model, err := c.Rank.Model()
-	if err != nil {
-		return detect.Options{}, err
-	}
-	o.Rank = &detect.Rank{
-		Filter: remote, Lookback: int64(c.Timing.Lookback / time.Second),
-		MaxFalse: c.Timing.MaxFalseDiscoveryRate, MinScore: c.Rank.MinScore, PerDay: c.Rank.RowsPerHostDay, Model: model,
-	}
-	return o, nil
 }
 
 // runs reads --end.

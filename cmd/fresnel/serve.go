@@ -33,6 +33,7 @@ import (
 	"fresnel/internal/source/all"
 	"fresnel/internal/store"
 	"fresnel/internal/tail"
+	"fresnel/internal/tuning"
 	"fresnel/web"
 )
 
@@ -115,7 +116,7 @@ type service struct {
 	auth     *auth.Auth
 	schedule *schedule.Schedule
 	metrics  *metrics.Metrics
-	tuner    *tuner
+	tuner    *tuning.Tuner
 	id       string // of this installation
 }
 
@@ -135,7 +136,7 @@ func (a *app) serve(ctx context.Context, loaded *config.Loaded, load func() (*co
 			return fmt.Errorf("%s.%w", l[0], err) // err begins with listen
 		}
 	}
-	if _, err := detection(c); err != nil {
+	if _, err := c.Detect(); err != nil {
 		return err
 	}
 	if err := checkMaps(c.Inputs.Delimited); err != nil {
@@ -164,10 +165,10 @@ func (a *app) serve(ctx context.Context, loaded *config.Loaded, load func() (*co
 	if s.auth, err = auth.Open(ctx, ac); err != nil {
 		return err
 	}
-	if s.tuner, err = openTuner(ctx, s.store, loaded, log); err != nil {
+	if s.tuner, err = tuning.Open(ctx, s.store, loaded, log); err != nil {
 		return err
 	}
-	runs, err := scheduling(&s.tuner.loaded.Load().Config, s.store, log)
+	runs, err := scheduling(&s.tuner.Loaded().Config, s.store, log)
 	if err != nil {
 		return err
 	}
@@ -175,7 +176,7 @@ func (a *app) serve(ctx context.Context, loaded *config.Loaded, load func() (*co
 	if s.schedule, err = schedule.New(runs); err != nil {
 		return err
 	}
-	s.tuner.schedule = s.schedule
+	s.tuner.Steer(s.schedule)
 	return s.run(ctx, a, hup, load, dir)
 }
 
@@ -250,8 +251,14 @@ func (s *service) run(ctx context.Context, a *app, hup <-chan os.Signal, load fu
 		}
 		return nil
 	})
+	group.Go(func() error {
+		if err := api.ReadAhead(ctx); err != nil && ctx.Err() == nil {
+			s.log.Warn("findings not read ahead: the first who asks will wait for them", "err", err)
+		}
+		return nil
+	})
 	group.Go(func() error { return s.retain(ctx) })
-	group.Go(func() error { return s.tuner.reload(ctx, hup, load) })
+	group.Go(func() error { return s.tuner.Reload(ctx, hup, load) })
 	err = group.Wait()
 	if errors.Is(err, context.Canceled) {
 		err = nil
@@ -277,14 +284,8 @@ const quietAfter = 10 * time.Minute
 func (s *service) apiOptions() httpapi.Options {
 	return httpapi.Options{
 		Store: s.store, Auth: s.auth, Detector: s.schedule, Tuner: s.tuner, Product: "fresnel", Version: version, Now: time.Now, Log: s.log,
-		Params:  func() beacon.Params { return s.tuner.loaded.Load().Config.Beacon },
-		GroupBy: func() []event.Field { return s.tuner.loaded.Load().Config.GroupFields() },
-		Settings: func() (list []httpapi.Setting) {
-			for _, v := range s.tuner.loaded.Load().Values() {
-				list = append(list, httpapi.Setting{Key: v.Key, Value: v.Value, Default: v.Default, Origin: v.From, Doc: v.Doc})
-			}
-			return list
-		},
+		Params:  func() beacon.Params { return s.tuner.Loaded().Config.Beacon },
+		GroupBy: func() []event.Field { return s.tuner.Loaded().Config.GroupFields() },
 		Inputs: func() (list []httpapi.Input) {
 			for _, in := range s.metrics.Inputs() {
 				health := "ok"

@@ -19,6 +19,7 @@ import (
 	"fresnel/internal/human"
 	"fresnel/internal/schedule"
 	"fresnel/internal/store"
+	"fresnel/internal/tuning"
 )
 
 // A database is the embedded store and what only it can do.
@@ -57,7 +58,7 @@ func (a *app) logger() *slog.Logger { return slog.New(slog.NewTextHandler(a.stde
 
 // scheduling returns how runs over a store are made, as the settings say.
 func scheduling(c *config.Config, s store.Store, log *slog.Logger) (schedule.Options, error) {
-	what, err := detection(c)
+	what, err := c.Detect()
 	return schedule.Options{
 		Store: s, Detect: what, Every: c.Schedule.Every, Delay: c.Schedule.Delay, CatchUp: c.Schedule.CatchUp, Remember: c.Store.Remember,
 		Log: log, Now: time.Now,
@@ -89,11 +90,11 @@ in FRESNEL_KEY (its id:secret in base64, as it was shown) ask the service to do 
 			}
 			return a.withStore(&f, func(loaded *config.Loaded, s database) error {
 				log := a.logger()
-				t, err := openTuner(cmd.Context(), s, loaded, log)
+				t, err := tuning.Open(cmd.Context(), s, loaded, log)
 				if err != nil {
 					return err
 				}
-				o, err := scheduling(&t.loaded.Load().Config, s, log)
+				o, err := scheduling(&t.Loaded().Config, s, log)
 				if err != nil {
 					return err
 				}

@@ -32,6 +32,16 @@ func (e *Error) Error() string {
 	return text
 }
 
+// GotWant returns what Problem says was got, and what was wanted; both are "" where it says neither.
+func (e *Error) GotWant() (got, want string) {
+	text, ok := strings.CutPrefix(e.Problem, "got ")
+	i := strings.LastIndex(text, ", want ")
+	if !ok || i < 0 {
+		return "", ""
+	}
+	return text[:i], text[i+len(", want "):]
+}
+
 // A layer puts the values of one file, variable or flag into a Config.
 type layer struct {
 	where   func(line int) string

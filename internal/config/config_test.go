@@ -316,7 +316,7 @@ A value takes the place of the earlier one, also if it is a list. Mappings and l
 changed entry by entry: see [filter.md](filter.md). In a variable a name of one's own (NAME) is written in
 upper case and taken in lower case. YAML anchors and aliases are refused, and so is a file over 1 MiB.
 
-` + "`fresnel config show`" + ` prints all settings in force and where each came from; ` + "`fresnel config check`" + ` names all errors at once.
+` + "`fresnel config show`" + ` prints all settings in force and where each came from, with ` + "`--data FOLDER`" + ` also what was saved in the service; ` + "`fresnel config check`" + ` names all errors at once.
 
 | key | variable | type | default | meaning |
 |---|---|---|---|---|

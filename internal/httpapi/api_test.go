@@ -81,6 +81,13 @@ func (f *failing) FindingsIn(ctx context.Context, from, to int64, each func(*sto
 	return err
 }
 
+func (f *failing) FindingsOf(ctx context.Context, keys []store.FindingKey) ([]store.Finding, error) {
+	if err := f.failure(); err != nil {
+		return nil, err
+	}
+	return f.Store.FindingsOf(ctx, keys)
+}
+
 func (f *failing) Size(ctx context.Context) (store.Size, error) {
 	if err := f.failure(); err != nil {
 		return store.Size{}, err
@@ -214,19 +221,16 @@ func openOver(t testing.TB, limits Limits, empty store.Store) *site {
 		t.Fatal(err)
 	}
 	s.inputs = []Input{{Name: "bulk", Kind: "bulk", Health: "ok", LastEvent: s.now, Counts: map[string]int64{"stored": 12}}, {Name: "zeek", Kind: "tail", Health: "failing", LastError: "conn.log: no such file", ErrorAt: s.now}}
-	s.tuner = newTuner(t, plan, s.store, "detector=reference", "filter.enabled=false")
-	h, err := New(Options{
+	s.tuner = newTuner(t, plan, s.store, "detector=reference", "filter.enabled=false", "serve.listen=127.0.0.1:1")
+	api, err := New(Options{
 		Store: s.store, Auth: s.auth, Detector: plan, Tuner: s.tuner, Inputs: func() []Input { return s.inputs },
-		Settings: func() []Setting {
-			return []Setting{{Key: "timing.lookback", Value: "168h", Default: "168h", Origin: "default", Doc: "how far"}, {Key: "serve.listen", Value: "127.0.0.1:1", Default: "127.0.0.1:8440", Origin: "the file"}}
-		},
 		Params: beacon.DefaultParams, GroupBy: func() []event.Field { return nil },
 		Product: "fresnel", Version: "1.2.3", Now: clock, Log: log, Limits: limits,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.api = h.(*API)
+	s.api = api
 	return s
 }
 

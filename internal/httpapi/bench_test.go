@@ -67,6 +67,8 @@ func questions() []question {
 		{"case", "/api/v1/cases/" + findingtest.Ranked().Row.Case},
 		{"all with a query of documents", "/api/v1/findings?view=all&q=" + url.QueryEscape(`fresnel.reasons: {code: period}`) + two},
 		{"export", "/api/v1/findings.ndjson?view=all" + two},
+		{"values", "/api/v1/fields/host.name/values?prefix=host-1" + two},
+		{"values of documents", "/api/v1/fields/fresnel.reasons.code/values?prefix=p" + two},
 	}
 }
 

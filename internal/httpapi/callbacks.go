@@ -15,8 +15,10 @@ type CallbackList struct {
 	To          time.Time `json:"to"`
 	Total       int       `json:"total" min:"0" doc:"calls in the time range"`
 	Dropped     int       `json:"dropped" min:"0" doc:"calls that are not in the answer, the oldest"`
-	Seconds     []int64   `json:"seconds" doc:"from from to each call, the oldest first; at most 50000"`
-	Failed      []int     `json:"failed" doc:"which of these were not answered, by their place in seconds, from 0 on"`
+	Millis      []int64   `json:"millis" doc:"from from to each call, in milliseconds, the oldest first; at most 50000"`
+	Sent        []int64   `json:"source_bytes" doc:"that each of these calls sent; 0 where the event does not say"`
+	Received    []int64   `json:"destination_bytes" doc:"that each of these calls received; 0 where the event does not say"`
+	Failed      []int     `json:"failed" doc:"which of these were not answered, by their place in millis, from 0 on"`
 	FailedKnown bool      `json:"failed_known" doc:"false when the events do not tell whether calls were answered"`
 }
 
@@ -28,8 +30,9 @@ const lookback = 7 * day
 
 // A callback is one call.
 type callback struct {
-	nanos  int64
-	failed bool
+	nanos          int64
+	sent, received int64 // bytes
+	failed         bool
 }
 
 func (a *API) findingCallbacks(ctx context.Context, c *call, p *historyParams, _ *none) (*CallbackList, error) {
@@ -45,12 +48,12 @@ func (a *API) findingCallbacks(ctx context.Context, c *call, p *historyParams, _
 	if err != nil {
 		return nil, err
 	}
-	filter, err := a.o.Tuner.Filter(nil)
+	filter, err := a.o.Tuner.Filter(Edit{})
 	if err != nil {
 		return nil, err
 	}
 	destination := destinationMatch(s)
-	list := &CallbackList{From: at(part.from), To: at(part.to), Seconds: []int64{}, Failed: []int{}}
+	list := &CallbackList{From: at(part.from), To: at(part.to), Millis: []int64{}, Sent: []int64{}, Received: []int64{}, Failed: []int{}}
 	var calls []callback
 	newest := func() { // leaves the newest ones, in order
 		slices.SortStableFunc(calls, func(a, b callback) int { return cmp.Compare(a.nanos, b.nanos) })
@@ -63,7 +66,7 @@ func (a *API) findingCallbacks(ctx context.Context, c *call, p *historyParams, _
 		list.Total++
 		failed, known := unanswered(e)
 		list.FailedKnown = list.FailedKnown || known
-		if calls = append(calls, callback{e.TimeNanos, failed}); len(calls) == 2*maxRaster {
+		if calls = append(calls, callback{e.TimeNanos, e.SourceBytes, e.DestinationBytes, failed}); len(calls) == 2*maxRaster {
 			newest()
 		}
 	}); err != nil {
@@ -72,7 +75,8 @@ func (a *API) findingCallbacks(ctx context.Context, c *call, p *historyParams, _
 	newest()
 	list.Dropped = list.Total - len(calls)
 	for i, c := range calls {
-		list.Seconds = append(list.Seconds, c.nanos/1e9-part.from)
+		list.Millis = append(list.Millis, c.nanos/1e6-part.from*1000)
+		list.Sent, list.Received = append(list.Sent, c.sent), append(list.Received, c.received)
 		if c.failed {
 			list.Failed = append(list.Failed, i)
 		}

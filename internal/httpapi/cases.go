@@ -15,13 +15,15 @@ type casesParams struct {
 	spanParams
 	Singles bool `query:"singles" default:"true" doc:"findings that are in no case as well, each as a case of its own without an id"`
 	Limit   int  `query:"limit" min:"1" max:"200" default:"50" doc:"most cases in the answer"`
+	Strip   int  `query:"strip" min:"0" max:"96" default:"0" doc:"most buckets of the strips; 0 for no strips, which spares a look at the events of the time range"`
 }
 
 // CaseList is the cases that an analyst would look at first.
 type CaseList struct {
 	Reach
-	Total int        `json:"total" min:"0" doc:"cases, also those that are not in the answer"`
-	Cases []CaseLine `json:"cases" doc:"by falling risk score, then the newest run first, then by id"`
+	Total  int        `json:"total" min:"0" doc:"cases, also those that are not in the answer"`
+	Cases  []CaseLine `json:"cases" doc:"by falling risk score, then the newest run first, then by id"`
+	Strips *Strips    `json:"strips,omitempty" doc:"of the cases, where they were asked for"`
 }
 
 // CaseLine is a case: the findings of one command-and-control server or of one implant, each
@@ -37,6 +39,7 @@ type CaseLine struct {
 	First        *time.Time `json:"first,omitempty" doc:"first call that the timing model saw"`
 	Last         *time.Time `json:"last,omitempty"`
 	Lead         Document   `json:"lead" doc:"the finding with the highest risk score"`
+	Strip        []int      `json:"strip,omitempty" doc:"calls of the lead, its group to its destination, that the timing model looks at, bucket by bucket, the oldest first; missing where strips were not asked for, or group_by has changed since"`
 }
 
 // maxMembers is how many hosts, processes and destinations of a case are named.
@@ -129,8 +132,20 @@ func (a *API) listCases(ctx context.Context, c *call, p *casesParams, _ *none) (
 	if _, err := a.documents(ctx, leads); err != nil {
 		return nil, err
 	}
-	for _, g := range all {
+	counts := make([][]int, len(leads))
+	if p.Strip > 0 {
+		size, err := a.o.Store.Size(ctx)
+		if err != nil {
+			return nil, err
+		}
+		list.Strips = stripsOf(l.span, p.Strip, size)
+		if counts, err = a.strips(ctx, list.Strips, leads); err != nil {
+			return nil, err
+		}
+	}
+	for i, g := range all {
 		if g.lead.doc != nil { // else its run has been replaced meanwhile
+			g.Strip = counts[i]
 			list.Cases = append(list.Cases, g.line(g.lead.doc))
 		}
 	}

@@ -61,16 +61,16 @@ func TestDocs(t *testing.T) {
 			}
 		}
 	}
-	if n != 25 {
-		t.Errorf("got %d examples, want 25: the test no longer reads the page", n)
+	if n != 32 {
+		t.Errorf("got %d examples, want 32: the test no longer reads the page", n)
 	}
-	for _, path := range []string{"/api/v1/whatif", "/api/v1/findings/{id}/callbacks", "/api/v1/config/{key}", "/api/v1/cases"} {
+	for _, path := range []string{"/api/v1/whatif", "/api/v1/findings/{id}/callbacks", "/api/v1/config/{key}", "/api/v1/cases", "/api/v1/fields/{name}/values"} {
 		if !asked[path] {
 			t.Errorf("%s was not asked for", path)
 		}
 	}
 	l := DefaultLimits()
-	if l.Findings != 500_000 || l.Heavy != 4 || l.Wait != 5*time.Second || schedule.MaxAnew != 5_000_000 {
+	if l.Findings != 500_000 || l.Heavy != 4 || l.Wait != 5*time.Second || schedule.MaxAnew != 5_000_000 || stripEvents != 5_000_000 {
 		t.Error("the page tells of other bounds than there are")
 	}
 }

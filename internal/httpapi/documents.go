@@ -1,12 +1,8 @@
 package httpapi
 
 import (
-	"cmp"
 	"context"
-	"slices"
 	"sync"
-
-	"golang.org/x/sync/errgroup"
 
 	"fresnel/internal/store"
 )
@@ -103,48 +99,30 @@ func (s *shelf) forget(end int64) {
 	}
 }
 
-// atOnce is how many runs are read for documents at a time.
-const atOnce = 4
-
 // documents returns the documents of findings, in their order, those that are not there from
 // the store.
 func (a *API) documents(ctx context.Context, list []*seen) ([]Document, error) {
 	state := a.index.shelf.state()
-	missing := map[int64]map[findingID]*seen{} // by run
+	missing := map[store.FindingKey]*seen{}
+	var keys []store.FindingKey
 	for _, one := range list {
 		if one.doc == nil {
 			one.doc = a.index.shelf.get(one.runEnd, one.id)
 		}
-		if one.doc != nil {
-			continue
+		if one.doc == nil {
+			key := store.FindingKey{RunEnd: one.runEnd, ID: one.id.String()}
+			missing[key] = one
+			keys = append(keys, key)
 		}
-		if missing[one.runEnd] == nil {
-			missing[one.runEnd] = map[findingID]*seen{}
-		}
-		missing[one.runEnd][one.id] = one
 	}
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(atOnce)
-	for end, of := range missing {
-		group.Go(func() error {
-			var failed error
-			err := a.o.Store.FindingsIn(ctx, end, end, func(f *store.Finding) bool {
-				id, err := idOf(f)
-				if failed = err; err != nil {
-					return false
-				}
-				if one := of[id]; one != nil {
-					one.doc = slices.Clone(f.Doc) // apart from those around it
-					a.index.shelf.put(state, end, id, one.doc)
-					delete(of, id)
-				}
-				return len(of) > 0
-			})
-			return cmp.Or(failed, err)
-		})
-	}
-	if err := group.Wait(); err != nil {
+	found, err := a.o.Store.FindingsOf(ctx, keys)
+	if err != nil {
 		return nil, err
+	}
+	for i := range found {
+		one := missing[store.FindingKey{RunEnd: found[i].RunEnd, ID: found[i].ID}]
+		one.doc = found[i].Doc
+		a.index.shelf.put(state, one.runEnd, one.id, one.doc)
 	}
 	docs := make([]Document, 0, len(list))
 	for _, one := range list {

@@ -133,6 +133,8 @@ func BenchmarkMillionEvents(b *testing.B) {
 		{"what if, another filter", "POST", "/api/v1/whatif", ends + `{"filter.sets.common_processes.add":"[process-01.exe]"}}`},
 		{"preview", "POST", "/api/v1/filter/preview", ends + `{"filter.sets.common_processes.add":"[process-01.exe]"}}`},
 		{"callbacks", "GET", "/api/v1/findings/" + finding.ID(moved(findingtest.Ranked(), 1)) + "/callbacks", ""},
+		{"cases", "GET", "/api/v1/cases", ""},
+		{"cases with strips", "GET", "/api/v1/cases?strip=96", ""},
 	} {
 		b.Run(row.name, func(b *testing.B) {
 			headers := s.as("carl")

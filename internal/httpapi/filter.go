@@ -42,13 +42,15 @@ type FilterSet struct {
 	Values   []string `json:"values" doc:"what is in it, after the changes of the settings"`
 	Added    []string `json:"added" doc:"values that the settings add"`
 	Removed  []string `json:"removed" doc:"values that the settings remove"`
-	Replaced bool     `json:"replaced" doc:"the settings put other values in place of the built-in ones"`
+	Replaced bool     `json:"replaced" doc:"the settings put other values, or none, in place of the built-in ones"`
+	Original []string `json:"original" doc:"what is in it without changes; empty for a set that is not built in"`
 	Clauses  []string `json:"clauses" doc:"names of the clauses that refer to it"`
+	Saved    []string `json:"saved" doc:"keys of its changes that people saved, which can be forgotten"`
 	Origin   string   `json:"origin" doc:"where its changes came from: default where there are none"`
 }
 
 func (a *API) filter(context.Context, *call, *none, *none) (*FilterDetail, error) {
-	f, err := a.o.Tuner.Filter(nil)
+	f, err := a.o.Tuner.Filter(Edit{})
 	if err != nil {
 		return nil, err
 	}
@@ -97,15 +99,15 @@ const (
 )
 
 func (a *API) previewFilter(ctx context.Context, c *call, _ *none, b *TrialRequest) (*FilterPreview, error) {
-	end, err := b.window(c)
+	end, edit, err := b.window(c)
 	if err != nil {
 		return nil, err
 	}
-	before, err := a.o.Tuner.Filter(nil)
+	before, err := a.o.Tuner.Filter(Edit{})
 	if err != nil {
 		return nil, err
 	}
-	after, err := a.o.Tuner.Filter(b.Set)
+	after, err := a.o.Tuner.Filter(edit)
 	if err != nil {
 		return nil, err
 	}

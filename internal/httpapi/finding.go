@@ -247,6 +247,7 @@ type Past struct {
 	Period    *float64  `json:"period_s,omitempty"`
 	Jitter    *float64  `json:"jitter,omitempty"`
 	Callbacks *int      `json:"callbacks,omitempty"`
+	NonEmpty  *int      `json:"non_empty_buckets,omitempty" doc:"buckets of the window with events"`
 	Case      string    `json:"case,omitempty" doc:"id of the case"`
 }
 
@@ -265,6 +266,7 @@ func (a *API) findingHistory(ctx context.Context, c *call, p *historyParams, _ *
 		h.Runs = append(h.Runs, Past{
 			RunEnd: at(one.runEnd), ID: one.id.String(), Level: levelOf(one.score), Score: higher(nil, one.score), Case: one.caseID,
 			Tests: one.tests.whole(), Period: one.period.float(), Jitter: one.jitter.float(), Callbacks: one.callbacks.whole(),
+			NonEmpty: one.nonEmpty.whole(),
 		})
 	})
 	return h, err
@@ -460,7 +462,7 @@ func (a *API) findingReport(ctx context.Context, c *call, p *idParams) error {
 		sum.EventsRead, sum.EventsKept = run.Events, run.Events
 		sum.Groups, sum.Rows, sum.Timed, sum.Hidden, sum.Findings = run.Groups, run.Rows, run.Timed, run.Hidden, run.Findings
 	}
-	for _, set := range a.o.Settings() {
+	for _, set := range a.o.Tuner.Settings() {
 		if set.Origin != "default" && !strings.HasPrefix(set.Key, "beacon.") {
 			page.Settings = append(page.Settings, [2]string{set.Key, "set by " + set.Origin})
 		}

@@ -388,7 +388,7 @@ func TestHistory(t *testing.T) {
 		r := moved(findingtest.Ranked(), hours)
 		want = append(want, Past{
 			RunEnd: at(r.RunEnd), ID: finding.ID(r), Level: "high", Score: &row.Assessment.Score, Tests: &three, Period: &row.Timing.Period,
-			Jitter: &row.Timing.Jitter, Callbacks: &row.Timing.Callbacks, Case: row.Case,
+			Jitter: &row.Timing.Jitter, Callbacks: &row.Timing.Callbacks, NonEmpty: &r.Stats.NonEmptyBuckets, Case: row.Case,
 		})
 	}
 	if diff := cmp.Diff(want, got.Runs); diff != "" || got.Total != 3 || !got.Complete {

@@ -16,6 +16,7 @@ import (
 type findingsParams struct {
 	queryParams
 	spanParams
+	oneRunParams
 	viewParams
 	pageParams
 	Sort   string `query:"sort" enum:"event.risk_score,fresnel.run.end,@timestamp,host.name,process.name,fresnel.destination,fresnel.timing.period_s,fresnel.timing.jitter,fresnel.timing.callbacks,beacon_stats.beaconing_score" default:"event.risk_score" doc:"field to order by; documents without it come last. Among equals: by falling risk score, the newest run first, by id"`
@@ -53,7 +54,7 @@ func (a *API) listFindings(ctx context.Context, c *call, p *findingsParams, _ *n
 	if err != nil {
 		return nil, err
 	}
-	hash := asked("findings", p.Q, p.From, p.To, p.View, p.Sort, p.Order)
+	hash := asked("findings", p.Q, p.From, p.To, p.Run, p.View, p.Sort, p.Order)
 	after, further, err := p.read(hash)
 	if err != nil {
 		return nil, err
@@ -61,7 +62,7 @@ func (a *API) listFindings(ctx context.Context, c *call, p *findingsParams, _ *n
 	l := &look{all: p.View == "all", query: q, now: c.now}
 	if further {
 		l.span, l.now = span{after.From, after.To}, at(after.Now)
-	} else if l.span, err = p.span(c.now, back(c.now, day)); err != nil {
+	} else if l.span, err = p.oneRunParams.span(&p.spanParams, c.now); err != nil {
 		return nil, err
 	}
 
@@ -289,6 +290,7 @@ func top(by map[string]*Facet, n int) []Facet {
 type exportParams struct {
 	queryParams
 	spanParams
+	oneRunParams
 	viewParams
 }
 
@@ -299,7 +301,7 @@ func (a *API) exportFindings(ctx context.Context, c *call, p *exportParams) erro
 		return err
 	}
 	l := &look{all: p.View == "all", query: q, now: c.now}
-	if l.span, err = p.span(c.now, back(c.now, day)); err != nil {
+	if l.span, err = p.oneRunParams.span(&p.spanParams, c.now); err != nil {
 		return err
 	}
 	s := c.stream(`attachment; filename="findings.ndjson"`)

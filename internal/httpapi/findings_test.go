@@ -156,7 +156,7 @@ func TestTheTimeRangeOfNowIsNoError(t *testing.T) {
 func TestFindingsRefuse(t *testing.T) {
 	s := open(t, Limits{})
 	for _, row := range []struct{ name, params, code, field, message string }{
-		{"an unknown parameter", "limits=5", "unknown_parameter", "limits", `got "limits", want one of: q, from, to, view, page, sort, order, limit, facets`},
+		{"an unknown parameter", "limits=5", "unknown_parameter", "limits", `got "limits", want one of: q, from, to, run, view, page, sort, order, limit, facets`},
 		{"a parameter twice", "limit=5&limit=6", "bad_parameter", "limit", "limit: got it 2 times, want it once"},
 		{"a limit beyond the largest", "limit=501", "bad_parameter", "limit", `limit: got "501", want a whole number from 1 to 500`},
 		{"a limit of nothing", "limit=0", "bad_parameter", "limit", ""},
@@ -173,6 +173,10 @@ func TestFindingsRefuse(t *testing.T) {
 		{"a time before 1970", "from=1969-12-31", "bad_parameter", "from", `from: got "1969-12-31", want a time from 1970 to 9999`},
 		{"a time beyond 9999", "to=now%2B9000y", "bad_parameter", "to", ""},
 		{"a range that ends before it begins", "from=now&to=now-1h", "bad_parameter", "from", "from: got 2026-01-01T06:10:00Z, want a time that is not after to, 2026-01-01T05:10:00Z"},
+		{"a run that is no time", "run=latest", "bad_parameter", "run", `run: got "latest", want the end of a run, such as 2026-01-31T06:00:00Z`},
+		{"a run on no day", "run=2026-02-30T06:00:00Z", "bad_parameter", "run", `run: got "2026-02-30T06:00:00Z", want the end of a run, such as 2026-01-31T06:00:00Z`},
+		{"a run between seconds", "run=2026-01-01T06:00:00.5Z", "bad_parameter", "run", ""},
+		{"a run and a time range", "run=2026-01-01T06:00:00Z&from=now-1h", "bad_parameter", "run", "run: got it with from or to, want one or the other"},
 		{"a page that is none", "page=abc", "bad_page", "page", ""},
 		{"a page with other letters", "page=a%2Fb", "bad_parameter", "page", ""},
 		{"a broken escape", "q=%zz", "bad_parameter", "", `query string: got "q=%zz", want pairs of names and values with % escapes`},
@@ -188,6 +192,95 @@ func TestFindingsRefuse(t *testing.T) {
 				t.Errorf("got field %q and message %q, want %q and %q", e.Field, e.Message, row.field, row.message)
 			}
 		})
+	}
+}
+
+func TestFindingsOfOneRun(t *testing.T) {
+	s := open(t, Limits{})
+	s.now = s.now.Add(60 * day) // a run is looked at however old it is
+	for hours := range int64(3) {
+		end := findingtest.RunEnd - hours*3600
+		var want []string
+		for _, r := range found(hours) {
+			want = append(want, finding.ID(r))
+		}
+		run := url.QueryEscape(at(end).In(time.FixedZone("", 3600)).Format(time.RFC3339))
+		var got []string
+		for page := ""; ; {
+			l := into[FindingList](s.get("/api/v1/findings?limit=3&run="+run+page), http.StatusOK)
+			for _, d := range l.Findings {
+				got = append(got, namedOf(t, d).Fresnel.ID)
+			}
+			if l.Total != len(want) || !l.From.Equal(at(end)) || !l.To.Equal(at(end)) {
+				t.Fatalf("got %d findings from %v to %v, want %d of the run", l.Total, l.From, l.To, len(want))
+			}
+			if page = "&page=" + l.Next; l.Next == "" {
+				break
+			}
+		}
+		slices.Sort(want)
+		slices.Sort(got)
+		if d := cmp.Diff(want, got); d != "" {
+			t.Errorf("(-want +got)\n%s", d)
+		}
+		if n := strings.Count(s.get("/api/v1/findings.ndjson?run="+run).text, "\n"); n != len(want) {
+			t.Errorf("got %d lines, want %d", n, len(want))
+		}
+	}
+	if l := into[FindingList](s.get("/api/v1/findings?run=2025-01-01T06:00:00Z"), http.StatusOK); l.Total != 0 || l.Findings == nil {
+		t.Errorf("got %+v, want an empty list for a run that there is not", l)
+	}
+	next := into[FindingList](s.get("/api/v1/findings?limit=3&run=2026-01-01T06:00:00Z"), http.StatusOK).Next
+	s.get("/api/v1/findings?limit=3&run=2026-01-01T05:00:00Z&page="+next).refused(http.StatusBadRequest, "bad_page")
+}
+
+func TestValuesOfFields(t *testing.T) {
+	s := open(t, Limits{})
+	ask := func(field, params string) FieldValues {
+		t.Helper()
+		return into[FieldValues](s.get("/api/v1/fields/"+field+"/values?"+params), http.StatusOK)
+	}
+	// Each value is what so many findings have by a query.
+	for _, row := range []struct{ field, params string }{
+		{"host.name", ""}, {"process.name", ""}, {"source.ip", ""}, {"fresnel.destination.domain", ""}, {"fresnel.destination.ip", ""}, {"destination.ip", ""},
+		{"fresnel.case.id", ""}, {"fresnel.reasons.code", "limit=100"}, {"beacon_stats.destination_ips", ""}, {"beacon_stats.is_beaconing", ""}, {"fresnel.timing.kind", ""},
+		{"process.name", "prefix=UPD"}, {"fresnel.timing.kind", "prefix=Sl"}, {"fresnel.reasons.code", "prefix=F&limit=1"},
+	} {
+		got := ask(row.field, row.params)
+		if got.Field != row.field || !got.Complete || len(got.Values) == 0 {
+			t.Errorf("%s?%s: got %+v, want some values", row.field, row.params, got)
+		}
+		for i, v := range got.Values {
+			q := url.QueryEscape(row.field + `: "` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(v.Value) + `"`)
+			if l := into[FindingList](s.get("/api/v1/findings?from=now-14d&q="+q), http.StatusOK); l.Total != v.Findings {
+				t.Errorf("%s: got %d findings of %q, want %d", row.field, v.Findings, v.Value, l.Total)
+			}
+			if i > 0 && v.Findings > got.Values[i-1].Findings {
+				t.Errorf("%s: got %+v, want them by falling number of findings", row.field, got.Values)
+			}
+			params, err := url.ParseQuery(row.params)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !strings.HasPrefix(strings.ToLower(v.Value), strings.ToLower(params.Get("prefix"))) {
+				t.Errorf("%s?%s: got %q", row.field, row.params, v.Value)
+			}
+		}
+	}
+	few, many := ask("fresnel.reasons.code", "limit=2"), ask("fresnel.reasons.code", "limit=100")
+	if len(few.Values) != 2 || !few.More || many.More || !cmp.Equal(few.Values, many.Values[:2]) {
+		t.Errorf("got %+v, want the first two of %+v", few, many)
+	}
+	if none := ask("process.name", "prefix=nothing+begins+so"); none.Values == nil || len(none.Values) != 0 || none.More {
+		t.Errorf("got %+v, want no values", none)
+	}
+	if none := ask("process.name", "to=2025-01-01"); len(none.Values) != 0 {
+		t.Errorf("got %+v before there were findings", none)
+	}
+	for field, status := range map[string]int{"no.field": 404, "fresnel": 404, "%00": 404, "event.risk_score": 400, "@timestamp": 400, "fresnel.reasons": 400} {
+		if a := s.get("/api/v1/fields/" + field + "/values"); a.Code != status {
+			t.Errorf("%s: got status %d, want %d: %s", field, a.Code, status, a.text)
+		}
 	}
 }
 

@@ -61,11 +61,13 @@ type Input struct {
 
 // A Setting is one setting in force.
 type Setting struct {
-	Key     string `json:"key" doc:"such as beacon.max_jitter"`
-	Value   string `json:"value" doc:"as YAML on one line; never a secret"`
-	Default string `json:"default" doc:"as YAML on one line; empty for settings of a name of the user's choice"`
-	Origin  string `json:"origin" doc:"where the value came from: default, the file, who saved it, the environment or a flag"`
-	Doc     string `json:"doc" doc:"what the setting means"`
+	Key     string  `json:"key" doc:"such as beacon.max_jitter"`
+	Value   string  `json:"value" doc:"as YAML on one line; never a secret"`
+	Default string  `json:"default" doc:"as YAML on one line; empty for settings of a name of the user's choice"`
+	Origin  string  `json:"origin" doc:"where the value came from: default, the file, who saved it, the environment or a flag"`
+	Doc     string  `json:"doc" doc:"what the setting means"`
+	Tunable bool    `json:"tunable" doc:"it says what detection looks for, and can be tried and saved"`
+	Bounds  *Bounds `json:"bounds,omitempty" doc:"missing where it is not tunable, or a list of clauses or a mapping"`
 }
 
 // Options are what an API is made from. All but Limits are needed.
@@ -76,10 +78,9 @@ type Options struct {
 	Tuner    Tuner
 
 	// What is asked anew with each request, since settings can be loaded again.
-	Inputs   func() []Input
-	Settings func() []Setting
-	Params   func() beacon.Params
-	GroupBy  func() []event.Field // as detect.Options.GroupBy
+	Inputs  func() []Input
+	Params  func() beacon.Params
+	GroupBy func() []event.Field // as detect.Options.GroupBy
 
 	Product string // the program's name
 	Version string
@@ -137,8 +138,8 @@ type API struct {
 }
 
 // New returns the handler of the API.
-func New(o Options) (http.Handler, error) {
-	if o.Store == nil || o.Auth == nil || o.Detector == nil || o.Tuner == nil || o.Inputs == nil || o.Settings == nil || o.Params == nil || o.GroupBy == nil || o.Now == nil || o.Log == nil {
+func New(o Options) (*API, error) {
+	if o.Store == nil || o.Auth == nil || o.Detector == nil || o.Tuner == nil || o.Inputs == nil || o.Params == nil || o.GroupBy == nil || o.Now == nil || o.Log == nil {
 		return nil, errors.New("httpapi: got options that lack something, want all of them")
 	}
 	if o.Limits == (Limits{}) {
@@ -166,6 +167,18 @@ func New(o Options) (http.Handler, error) {
 		return nil, err
 	}
 	return a, nil
+}
+
+// ReadAhead reads what lists of the last two weeks need of findings, those of the last day first,
+// so that whoever asks first after a start need not wait for it.
+func (a *API) ReadAhead(ctx context.Context) error {
+	now := a.o.Now()
+	for _, length := range []time.Duration{day, twoWeeks} {
+		if _, err := a.each(ctx, &look{span: back(now, length), all: true, now: now}, func(*seen) (bool, error) { return true, nil }); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // ServeHTTP implements http.Handler.

@@ -26,6 +26,7 @@ type facts struct {
 	timestamp, first, last    int64 // nanoseconds; the latter of the timing model
 	period, jitter            number
 	callbacks, tests          number
+	nonEmpty                  number // buckets
 }
 
 // A number is a number that may be missing.
@@ -64,6 +65,7 @@ const (
 	slotJitter
 	slotCallbacks
 	slotTests
+	slotNonEmpty
 )
 
 var factsSchema = jsonlines.NewSchema(map[string]int{
@@ -71,7 +73,7 @@ var factsSchema = jsonlines.NewSchema(map[string]int{
 	"fresnel.destination.domain": slotDomain, "fresnel.destination.ip": slotAddress, "destination.ip": slotTarget,
 	"fresnel.case.id": slotCase, "@timestamp": slotTimestamp, "fresnel.timing.first": slotFirst, "fresnel.timing.last": slotLast,
 	"fresnel.timing.period_s": slotPeriod, "fresnel.timing.jitter": slotJitter, "fresnel.timing.callbacks": slotCallbacks,
-	"beacon_stats.beaconing_score": slotTests,
+	"beacon_stats.beaconing_score": slotTests, "beacon_stats.non_empty_buckets": slotNonEmpty,
 })
 
 // A reader reads facts from documents, one at a time.
@@ -108,7 +110,7 @@ func (r *reader) read(f *store.Finding) (facts, error) {
 	}
 	texts := [...]*string{slotHost: &out.hostName, slotSource: &out.source, slotProcess: &out.process, slotDomain: &out.domain, slotAddress: &out.address, slotTarget: &out.target, slotCase: &out.caseID}
 	times := [...]*int64{slotTimestamp: &out.timestamp, slotFirst: &out.first, slotLast: &out.last}
-	numbers := [...]*number{slotPeriod: &out.period, slotJitter: &out.jitter, slotCallbacks: &out.callbacks, slotTests: &out.tests}
+	numbers := [...]*number{slotPeriod: &out.period, slotJitter: &out.jitter, slotCallbacks: &out.callbacks, slotTests: &out.tests, slotNonEmpty: &out.nonEmpty}
 	for _, v := range values {
 		switch {
 		case v.Slot < len(texts):
@@ -150,7 +152,7 @@ type entry struct {
 	score, period, jitter                                      float64
 	timestamp, first, last                                     int64
 	hostName, source, process, domain, address, target, caseID uint32
-	callbacks                                                  int32
+	callbacks, nonEmpty                                        int32
 	tests                                                      int8
 }
 
@@ -294,7 +296,7 @@ func (x *index) keep(r *store.Run, all []read) {
 		one, f := &all[i], &all[i].facts
 		run.entries[i] = entry{
 			id: one.id, group: one.group, score: one.score, period: f.period.orNone(), jitter: f.jitter.orNone(),
-			timestamp: f.timestamp, first: f.first, last: f.last, callbacks: int32(f.callbacks.orNone()), tests: int8(f.tests.orNone()),
+			timestamp: f.timestamp, first: f.first, last: f.last, callbacks: int32(f.callbacks.orNone()), tests: int8(f.tests.orNone()), nonEmpty: int32(f.nonEmpty.orNone()),
 			hostName: x.number(f.hostName), source: x.number(f.source), process: x.number(f.process), domain: x.number(f.domain),
 			address: x.number(f.address), target: x.number(f.target), caseID: x.number(f.caseID),
 		}
@@ -369,7 +371,7 @@ func (e *entry) facts(texts []string) facts {
 	return facts{
 		hostName: texts[e.hostName], source: texts[e.source], process: texts[e.process], domain: texts[e.domain], address: texts[e.address],
 		target: texts[e.target], caseID: texts[e.caseID], timestamp: e.timestamp, first: e.first, last: e.last,
-		period: numberOf(e.period), jitter: numberOf(e.jitter), callbacks: numberOf(float64(e.callbacks)), tests: numberOf(float64(e.tests)),
+		period: numberOf(e.period), jitter: numberOf(e.jitter), callbacks: numberOf(float64(e.callbacks)), tests: numberOf(float64(e.tests)), nonEmpty: numberOf(float64(e.nonEmpty)),
 	}
 }
 
@@ -387,7 +389,7 @@ var indexedFields = map[string]bool{
 	"host.name": true, "process.name": true, "fresnel.destination.domain": true, "fresnel.case.id": true,
 	"source.ip": true, "destination.ip": true, "fresnel.destination.ip": true,
 	"event.risk_score": false, "fresnel.timing.period_s": false, "fresnel.timing.jitter": false, "fresnel.timing.callbacks": false,
-	"beacon_stats.beaconing_score": false, "@timestamp": false, "fresnel.timing.first": false, "fresnel.timing.last": false, "fresnel.run.end": false,
+	"beacon_stats.beaconing_score": false, "beacon_stats.non_empty_buckets": false, "@timestamp": false, "fresnel.timing.first": false, "fresnel.timing.last": false, "fresnel.run.end": false,
 }
 
 // isIndexed reports whether facts tell if a document matches n.
@@ -442,7 +444,7 @@ func (f *facts) appendDocument(dst []byte, score float64, runEnd int64) []byte {
 		value number
 	}{
 		{"event.risk_score", number{score, score >= 0}}, {"fresnel.timing.period_s", f.period}, {"fresnel.timing.jitter", f.jitter},
-		{"fresnel.timing.callbacks", f.callbacks}, {"beacon_stats.beaconing_score", f.tests},
+		{"fresnel.timing.callbacks", f.callbacks}, {"beacon_stats.beaconing_score", f.tests}, {"beacon_stats.non_empty_buckets", f.nonEmpty},
 	} {
 		if one.value.ok {
 			key(one.name)

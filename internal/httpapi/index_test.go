@@ -168,6 +168,24 @@ func TestRunsAreReadOnce(t *testing.T) {
 	}
 }
 
+func TestNobodyWaitsForWhatIsReadAhead(t *testing.T) {
+	s := open(t, Limits{})
+	c := &counting{Store: s.store, reads: map[string]int{}}
+	s.api.index = newIndex(c, 1000)
+	if err := s.api.ReadAhead(t.Context()); err != nil || len(c.reads) == 0 {
+		t.Fatalf("got %d reads and error %v, want some", len(c.reads), err)
+	}
+	clear(c.reads)
+	if o := into[Overview](s.get("/api/v1/overview?from=now-14d"), 200); o.Documents == 0 || len(c.reads) != 0 {
+		t.Errorf("got %d documents after the reads %v, want some after none", o.Documents, c.reads)
+	}
+	s.store.fail(errors.New("sector 7 unreadable"))
+	s.api.index = newIndex(c, 1000)
+	if err := s.api.ReadAhead(t.Context()); err == nil {
+		t.Error("got no error, want that of the store")
+	}
+}
+
 func TestRunsAreReadTogether(t *testing.T) {
 	s := open(t, Limits{})
 	const ends = 10

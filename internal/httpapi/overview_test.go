@@ -6,9 +6,11 @@ import (
 	"net/url"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"fresnel/internal/event"
 	"fresnel/internal/finding"
 	"fresnel/internal/finding/findingtest"
 	"fresnel/internal/schedule"
@@ -205,5 +207,78 @@ func TestManyCases(t *testing.T) {
 		if !slices.IsSorted(c.Hosts) {
 			t.Errorf("case %d: got hosts %v, want them in order", i, c.Hosts)
 		}
+	}
+}
+
+// TestStrips holds the strips of cases to what the callbacks of their leads say.
+func TestStrips(t *testing.T) {
+	s := open(t, Limits{})
+	if plain := into[CaseList](s.get("/api/v1/cases"), http.StatusOK); plain.Strips != nil || plain.Cases[0].Strip != nil {
+		t.Errorf("got %+v, want no strips", plain.Strips)
+	}
+	var total int
+	for _, params := range []string{"strip=96", "strip=1", "strip=7&from=now-3h", "strip=96&from=now-14d", "strip=96&from=2026-01-01T06:00:00Z&to=2026-01-01T06:00:00Z"} {
+		l := into[CaseList](s.get("/api/v1/cases?"+params), http.StatusOK)
+		if l.Strips == nil || l.Strips.Buckets < 1 || l.Strips.Buckets > 96 {
+			t.Fatalf("%s: got %+v, want strips", params, l.Strips)
+		}
+		end := l.Strips.From.Add(time.Duration(l.Strips.Buckets) * time.Duration(l.Strips.Step) * time.Second).Add(-time.Second)
+		if !end.Equal(l.To) || l.Strips.From.After(l.From.Add(time.Second)) || l.From.Sub(l.Strips.From) > time.Duration(l.Strips.Step)*time.Second {
+			t.Errorf("%s: got strips from %v to %v, want the time range from %v to %v", params, l.Strips.From, end, l.From, l.To)
+		}
+		for _, c := range l.Cases {
+			if len(c.Strip) != l.Strips.Buckets {
+				t.Fatalf("%s: got %d buckets, want %d", params, len(c.Strip), l.Strips.Buckets)
+			}
+			want := make([]int, l.Strips.Buckets)
+			times := url.Values{"from": {l.Strips.From.Format(time.RFC3339)}, "to": {end.Format(time.RFC3339)}}
+			calls := into[CallbackList](s.get("/api/v1/findings/"+namedOf(t, c.Lead).Fresnel.ID+"/callbacks?"+times.Encode()), http.StatusOK)
+			for _, m := range calls.Millis {
+				want[m/1000/l.Strips.Step]++
+				total++
+			}
+			if d := cmp.Diff(want, c.Strip); d != "" {
+				t.Errorf("%s, %s (-callbacks +strip)\n%s", params, c.Hosts, d)
+			}
+		}
+	}
+	if total < 100 {
+		t.Errorf("got %d calls in all strips, want some", total)
+	}
+
+	s.api.o.GroupBy = func() []event.Field { return []event.Field{event.ProcessName} } // changed since
+	if l := into[CaseList](s.get("/api/v1/cases?strip=96"), http.StatusOK); len(l.Cases) == 0 || l.Cases[0].Strip != nil {
+		t.Errorf("got %+v, want no strip of groups that are no longer told apart", l.Cases)
+	}
+	s.store.fail(store.ErrClosed)
+	if a := s.get("/api/v1/cases?strip=96"); a.Code < 500 {
+		t.Errorf("got status %d, want an error of the store", a.Code)
+	}
+}
+
+func TestStripsOfManyEvents(t *testing.T) {
+	const hour = 3600
+	year := store.Size{Events: 365 * 24 * 1_000_000, OldestNanos: 1e18, NewestNanos: 1e18 + 365*24*hour*1e9} // a million an hour
+	few := year
+	few.Events = 1000
+	to := int64(1e9) + 365*24*hour
+	for _, tt := range []struct {
+		name  string
+		size  store.Size
+		hours int64 // of the range
+		want  int64 // seconds that are looked at
+	}{
+		{"few events", few, 14 * 24, 14 * 24 * hour},
+		{"many, in a short range", year, 1, hour},
+		{"many, in a long range", year, 14 * 24, 5 * hour},
+		{"no events", store.Size{}, 24, 24 * hour},
+	} {
+		s := stripsOf(span{to - tt.hours*hour, to}, 96, tt.size)
+		if got := int64(s.Buckets) * s.Step; got < tt.want || got >= tt.want+s.Step || s.Buckets > 96 || s.From.Unix()+got-1 != to {
+			t.Errorf("%s: got %d buckets of %d s from %v, want %d s up to %v", tt.name, s.Buckets, s.Step, s.From, tt.want, at(to))
+		}
+	}
+	if s := stripsOf(span{0, 193}, 96, few); s.From.Unix() != 0 {
+		t.Errorf("got %+v, want it to begin in 1970", s)
 	}
 }

@@ -38,6 +38,26 @@ type viewParams struct {
 	View string `query:"view" enum:"latest,all" default:"latest" doc:"latest: of each group and destination the newest document in the time range; all: those of all runs"`
 }
 
+// A oneRunParams is the one run that is looked at.
+type oneRunParams struct {
+	Run string `query:"run" maxlen:"64" pattern:"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt]" want:"the end of a run, such as 2026-01-31T06:00:00Z" doc:"end of the window of a run: findings of this run alone, RFC 3339; not together with from and to"`
+}
+
+// span returns the part of time in which the run is or, without one, that of s, a day back.
+func (p *oneRunParams) span(s *spanParams, now time.Time) (span, error) {
+	if p.Run == "" {
+		return s.span(now, back(now, day))
+	}
+	end, err := time.Parse(time.RFC3339, p.Run)
+	if err != nil || end.Nanosecond() != 0 || end.Unix() < firstSecond || end.Unix() > lastSecond {
+		return span{}, invalid("bad_parameter", "run", quote(p.Run), "the end of a run, such as 2026-01-31T06:00:00Z")
+	}
+	if s.From != "" || s.To != "" {
+		return span{}, invalid("bad_parameter", "run", "it with from or to", "one or the other")
+	}
+	return span{end.Unix(), end.Unix()}, nil
+}
+
 // A span is a part of time, seconds since 1970, both ends included.
 type span struct{ from, to int64 }
 

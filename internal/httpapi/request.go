@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"net/url"
@@ -241,14 +242,31 @@ func bodyFields(t reflect.Type) []bodyField {
 
 func (f *bodyField) set(v reflect.Value, raw json.RawMessage) error {
 	to := v.FieldByIndex(f.field.Index)
-	if !bytes.Equal(raw, []byte("null")) && json.Unmarshal(raw, to.Addr().Interface()) == nil {
+	got := kindOf(raw)
+	if holdsNull(to.Kind(), raw) {
+		got += " with null in it"
+	} else if !bytes.Equal(raw, []byte("null")) && json.Unmarshal(raw, to.Addr().Interface()) == nil {
 		return nil
 	}
-	got := kindOf(raw)
 	if raw[0] == '"' && wordFor(f.field.Type) != "a text" {
 		got = quote(strings.Trim(string(raw), `"`))
 	}
 	return invalid("bad_value", f.name, got, wordFor(f.field.Type))
+}
+
+// holdsNull reports whether a list or an object has null for a value, of which encoding/json makes
+// an empty text.
+func holdsNull(kind reflect.Kind, raw json.RawMessage) bool {
+	isNull := func(one json.RawMessage) bool { return bytes.Equal(one, []byte("null")) }
+	switch kind {
+	case reflect.Slice:
+		var list []json.RawMessage
+		return json.Unmarshal(raw, &list) == nil && slices.ContainsFunc(list, isNull)
+	case reflect.Map:
+		var members map[string]json.RawMessage
+		return json.Unmarshal(raw, &members) == nil && slices.ContainsFunc(slices.Collect(maps.Values(members)), isNull)
+	}
+	return false
 }
 
 // kindOf says in a word what a JSON text is.

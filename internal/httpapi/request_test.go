@@ -38,6 +38,7 @@ func TestBodies(t *testing.T) {
 		{"a number for a text", `{"name":5}`, "name: got a number, want a text"},
 		{"an object for a text", `{"name":{"a":{}}}`, "name: got an object, want a text"},
 		{"a text for a list", `{"name":"x","scopes":"read"}`, `scopes: got "read", want a list of texts`},
+		{"a list with null in it", `{"name":"x","scopes":["read",null]}`, "scopes: got a list with null in it, want a list of texts"},
 		{"a list of numbers", `{"name":"x","scopes":[1]}`, "scopes: got a list, want a list of texts"},
 		{"a text for a boolean", `{"name":"x","disabled":"no"}`, `disabled: got "no", want true or false`},
 		{"no time", `{"name":"x","at":"today"}`, `at: got "today", want a time such as 2026-01-31T06:00:00Z`},

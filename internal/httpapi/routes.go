@@ -94,7 +94,7 @@ func (a *API) routes() []route {
 		{
 			method: get, path: v1 + "/cases", id: "listCases", tag: "overview", want: auth.Read, reads: readsMuch, op: jsonOf(a.listCases),
 			summary: "cases, those first that an analyst would look at first",
-			doc:     aDay,
+			doc:     aDay + " With strip, each has a picture of its calls: the events are looked at once for all of them, of a long time range the newest five million or so.",
 			links:   []link{{[]string{"getCase"}, "id", "/cases/0/id"}, {[]string{"getFinding"}, "id", "/cases/0/lead/fresnel/id"}},
 		},
 		{
@@ -136,7 +136,7 @@ func (a *API) routes() []route {
 		},
 
 		{
-			method: post, path: v1 + "/whatif", id: "tryConfig", tag: "tuning", want: auth.Write, reads: readsWindow, op: jsonOf(a.whatIf),
+			method: post, path: v1 + "/whatif", id: "tryConfig", tag: "tuning", want: auth.Write, reads: readsWindow, op: jsonOf(a.whatIf), also: []int{http.StatusNotFound},
 			summary: "what a run would say with other settings",
 			doc:     "The window is looked at again, and nothing is stored. One at a time.",
 		},
@@ -145,7 +145,7 @@ func (a *API) routes() []route {
 			summary: "the filter in force: its clauses and sets",
 		},
 		{
-			method: post, path: v1 + "/filter/preview", id: "previewFilter", tag: "tuning", want: auth.Read, reads: readsMuch, op: jsonOf(a.previewFilter),
+			method: post, path: v1 + "/filter/preview", id: "previewFilter", tag: "tuning", want: auth.Read, reads: readsMuch, op: jsonOf(a.previewFilter), also: []int{http.StatusNotFound},
 			summary: "how many events of a window each clause of the filter decides, before and after a change",
 			doc:     "Nothing is stored. Without settings in set both are the filter in force. It is the filter of the statistics; the timing model also looks at what only clauses about processes leave out.",
 		},
@@ -154,9 +154,9 @@ func (a *API) routes() []route {
 			summary: "the settings in force",
 		},
 		{
-			method: put, path: v1 + "/config", id: "saveConfig", tag: "tuning", want: auth.Manage, op: jsonOf(a.saveConfig), also: []int{http.StatusInsufficientStorage},
-			summary: "save settings of what detection looks for",
-			doc:     "They count from the next run on, also after a new start, unless the environment or a flag says otherwise. It stands in the trail.",
+			method: put, path: v1 + "/config", id: "saveConfig", tag: "tuning", want: auth.Manage, op: jsonOf(a.saveConfig), also: []int{http.StatusNotFound, http.StatusInsufficientStorage},
+			summary: "save settings of what detection looks for, and forget others that were saved",
+			doc:     "All of it or nothing. They count from the next run on, also after a new start, unless the environment or a flag says otherwise. It stands in the trail.",
 		},
 		{
 			method: remove, path: v1 + "/config/{key}", id: "forgetConfig", tag: "tuning", want: auth.Manage, op: jsonOf(a.forgetConfig), also: []int{http.StatusInsufficientStorage},
@@ -247,6 +247,11 @@ func (a *API) routes() []route {
 		{
 			method: get, path: v1 + "/fields", id: "listFields", tag: "service", want: auth.Read, op: jsonOf(a.listFields),
 			summary: "the fields that queries may name",
+		},
+		{
+			method: get, path: v1 + "/fields/{name}/values", id: "listFieldValues", tag: "service", want: auth.Read, reads: readsMuch, op: jsonOf(a.fieldValues),
+			summary: "the values that findings have in a field, to complete what somebody types",
+			doc:     "Two weeks back, unless from and to say otherwise.",
 		},
 		{
 			method: get, path: "/api/openapi.json", id: "getOpenAPI", tag: "service", op: contentOf("application/json", a.openapi), also: []int{http.StatusNotModified},

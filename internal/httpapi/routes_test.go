@@ -61,6 +61,7 @@ func TestEveryRoute(t *testing.T) {
 		{"previewFilter", "/api/v1/filter/preview", `{"end":"2026-01-01T06:00:00Z","set":{"filter.enabled":"true"}}`, 200},
 		{"getVersion", "/api/v1/version", "", 200},
 		{"listFields", "/api/v1/fields", "", 200},
+		{"listFieldValues", "/api/v1/fields/process.name/values", "", 200},
 		{"getOpenAPI", "/api/openapi.json", "", 200},
 		{"getHealth", "/healthz", "", 200},
 		{"getReadiness", "/readyz", "", 200},

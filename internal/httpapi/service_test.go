@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -249,8 +250,20 @@ func TestServiceTellsOfItself(t *testing.T) {
 	if l := into[InputList](s.get("/api/v1/inputs"), http.StatusOK); len(l.Inputs) != 2 || l.Inputs[0].Counts["stored"] != 12 || l.Inputs[1].LastError == "" || l.Inputs[1].Counts == nil {
 		t.Errorf("got %+v, want both inputs", l.Inputs)
 	}
-	if c := into[Config](s.get("/api/v1/config"), http.StatusOK); len(c.Settings) != 2 || c.Settings[1].Origin != "the file" {
-		t.Errorf("got %+v, want both settings", c.Settings)
+	c := into[Config](s.get("/api/v1/config"), http.StatusOK)
+	told := map[string]string{}
+	for _, one := range c.Settings {
+		told[one.Key] = fmt.Sprint(one.Value, " by ", one.Origin, ", tunable ", one.Tunable, ", bounds ", one.Bounds != nil)
+	}
+	for key, want := range map[string]string{
+		"serve.listen": "127.0.0.1:1 by --set, tunable false, bounds false", "beacon.max_jitter": "0 by default, tunable true, bounds true",
+	} {
+		if told[key] != want {
+			t.Errorf("%s: got %q, want %q", key, told[key], want)
+		}
+	}
+	if len(c.Weights) < 50 || c.Weights[0].Bounds.Max == nil {
+		t.Errorf("got %+v, want the points of all levels", c.Weights)
 	}
 	v := into[Version](s.get("/api/v1/version"), http.StatusOK)
 	if v.Product != "fresnel" || v.Version != "1.2.3" || !v.Now.Equal(s.now) || v.Store.Events != int64(len(calls())) || v.Store.Oldest == nil {

@@ -86,8 +86,8 @@ func TestSimulatedHours(t *testing.T) {
 		if events.Total == 0 || group.Total < events.Total || places.Total == 0 || !ofFinding {
 			t.Errorf("%s: got %d events of the finding, %d of the group, to %d destinations, its own among them: %v", id, events.Total, group.Total, places.Total, ofFinding)
 		}
-		if calls := into[CallbackList](s.get(id+"/callbacks"), http.StatusOK); calls.Total == 0 || len(calls.Seconds) != calls.Total || !slices.IsSorted(calls.Seconds) {
-			t.Errorf("%s: got %d callbacks and %d times, want as many, in order", id, calls.Total, len(calls.Seconds))
+		if calls := into[CallbackList](s.get(id+"/callbacks"), http.StatusOK); calls.Total == 0 || len(calls.Millis) != calls.Total || !slices.IsSorted(calls.Millis) {
+			t.Errorf("%s: got %d callbacks and %d times, want as many, in order", id, calls.Total, len(calls.Millis))
 		}
 		if a := s.get(id + "/report"); a.Code != http.StatusOK {
 			t.Errorf("%s: got status %d for a report, want 200: %s", id, a.Code, a.text)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"fresnel/internal/event"
@@ -14,18 +15,49 @@ import (
 // people save. Settings are values in YAML by their keys, as the settings file has them; what is
 // wrong with them is a *SettingsError. It is safe for concurrent use.
 type Tuner interface {
-	// Filter returns the filter with other settings than those in force, or the one in force.
-	Filter(set map[string]string) (*Filter, error)
-	// Try looks at the window of the run that ends at end, seconds since 1970 UTC, with other
-	// settings than those in force, or with these. It stores nothing.
-	Try(ctx context.Context, set map[string]string, end int64) (*Trial, error)
+	// Settings returns all settings in force, in the order of the settings file.
+	Settings() []Setting
+	// Weights returns the points in force, in the order of the pieces of evidence.
+	Weights() ([]Weight, error)
+	// Filter returns the filter after an edit, or the one in force.
+	Filter(edit Edit) (*Filter, error)
+	// Try looks at the window of the run that ends at end, seconds since 1970 UTC, with the
+	// settings after an edit, or with those in force. It stores nothing.
+	Try(ctx context.Context, edit Edit, end int64) (*Trial, error)
 	// Saved returns what people have saved, by key.
 	Saved() []SavedSetting
-	// Save keeps settings beside those that are saved, forgets others, and makes what is then
-	// saved count at once. e is who does it, and when; it goes into the trail with the changes
-	// as its Detail. Nothing is done when there is an error. One that is to be forgotten and is
-	// not saved is store.ErrNotFound.
-	Save(ctx context.Context, set map[string]string, forget []string, e store.Entry) ([]SettingChange, error)
+	// Save makes an edit count at once, and keeps it. e is who does it, and when; it goes into
+	// the trail with the changes as its Detail. Nothing is done when there is an error.
+	Save(ctx context.Context, edit Edit, e store.Entry) ([]SettingChange, error)
+}
+
+// An Edit changes settings. No key is in it twice. One to be forgotten that is not saved is
+// store.ErrNotFound.
+type Edit struct {
+	Set    map[string]string // values in YAML by their keys
+	Forget []string          // keys of settings that are saved, which no longer count
+}
+
+// Bounds are the values that a setting may have by itself; together with others it may have fewer.
+type Bounds struct {
+	Kind        string   `json:"kind" enum:"number,whole,pair,duration,switch,choice,list" doc:"whole: a whole number; pair: two numbers, the second not below the first; duration: bounds are in seconds, values such as 168h; list: of some of the choices"`
+	Min         *float64 `json:"min,omitempty" doc:"missing where there is none"`
+	Max         *float64 `json:"max,omitempty" doc:"missing where there is none"`
+	MinExcluded bool     `json:"min_excluded,omitempty" doc:"min itself is too small"`
+	Step        float64  `json:"step,omitzero" doc:"that makes a difference; other values are taken as well"`
+	Choices     []string `json:"choices,omitempty"`
+}
+
+// Weight is the points of a level of a piece of evidence, which can be set by their key.
+type Weight struct {
+	Key     string  `json:"key" doc:"such as rank.weights.folder.temp"`
+	Piece   string  `json:"piece"`
+	Level   string  `json:"level"`
+	Doc     string  `json:"doc" doc:"when a finding is at this level"`
+	Points  float64 `json:"points" doc:"in force"`
+	Default float64 `json:"default" doc:"points that are shipped"`
+	Origin  string  `json:"origin" doc:"where the points came from: default, the file, who saved them, the environment or a flag"`
+	Bounds  Bounds  `json:"bounds" doc:"also, unless the levels of the piece have no order, no level may have fewer points than the one before"`
 }
 
 // A Trial is what a run would say with other settings.
@@ -68,6 +100,8 @@ type SavedSetting struct {
 type SettingProblem struct {
 	Key     string `json:"key"`
 	Message string `json:"message" doc:"what was got, and what was wanted"`
+	Got     string `json:"got,omitempty" doc:"the part of the message that says what was got"`
+	Want    string `json:"want,omitempty" doc:"the part of the message that says what was wanted"`
 }
 
 // A SettingsError is everything that is wrong with settings.
@@ -95,39 +129,52 @@ func (e *SettingsError) problem() *problem {
 
 // TrialRequest says which settings are tried, and on what.
 type TrialRequest struct {
-	End time.Time         `json:"end" doc:"end of the window of a run; whole seconds, not to come. The run need not have been made"`
-	Set map[string]string `json:"set" doc:"values in YAML by their keys, such as beacon.max_jitter: \"0.2\"; only of what detection looks for. Others are as they are in force"`
+	End    time.Time         `json:"end" doc:"end of the window of a run; whole seconds, not to come. The run need not have been made"`
+	Set    map[string]string `json:"set" doc:"values in YAML by their keys, such as beacon.max_jitter: \"0.2\"; only of what detection looks for. Others are as they are in force"`
+	Forget []string          `json:"forget,omitempty" doc:"keys of settings that were saved, which do not count"`
 }
 
-// window checks the end of b.
-func (b *TrialRequest) window(c *call) (int64, error) {
+// window checks b, and returns the end of the window and what is tried.
+func (b *TrialRequest) window(c *call) (end int64, edit Edit, err error) {
 	switch {
 	case b.End.Nanosecond() != 0 || b.End.Unix() < firstSecond:
-		return 0, invalid("bad_value", "end", b.End.Format(time.RFC3339Nano), "whole seconds, from 1970 on")
+		return 0, edit, invalid("bad_value", "end", b.End.Format(time.RFC3339Nano), "whole seconds, from 1970 on")
 	case b.End.After(c.now):
-		return 0, invalid("bad_value", "end", b.End.Format(time.RFC3339), "a time that is not to come; now is "+c.now.Format(time.RFC3339))
+		return 0, edit, invalid("bad_value", "end", b.End.Format(time.RFC3339), "a time that is not to come; now is "+c.now.Format(time.RFC3339))
 	}
-	return b.End.Unix(), checkSet(b.Set)
+	edit, err = editOf(b.Set, b.Forget)
+	return b.End.Unix(), edit, err
 }
 
 // maxSet bounds the settings of one request.
 const maxSet = 500
 
-func checkSet(set map[string]string) error {
-	if len(set) > maxSet {
-		return invalid("bad_value", "set", fmt.Sprintf("%d settings", len(set)), fmt.Sprintf("at most %d", maxSet))
+// editOf returns the edit that a request asks for.
+func editOf(set map[string]string, forget []string) (Edit, error) {
+	if n := len(set) + len(forget); n > maxSet {
+		return Edit{}, invalid("bad_value", "set", fmt.Sprintf("%d settings", n), fmt.Sprintf("at most %d with those to forget", maxSet))
 	}
-	return nil
+	for i, key := range forget {
+		if _, ok := set[key]; ok || slices.Contains(forget[:i], key) {
+			return Edit{}, invalid("bad_value", "forget", quote(key)+" twice", "each key once, in set or in forget")
+		}
+	}
+	return Edit{set, forget}, nil
 }
 
 // Config is the settings in force.
 type Config struct {
 	Settings []Setting      `json:"settings" doc:"in the order of the settings file"`
+	Weights  []Weight       `json:"weights" doc:"the points of the rank, in the order of the pieces of evidence; levels that are plain, which always have 0, are left out"`
 	Saved    []SavedSetting `json:"saved" doc:"what people saved, by key: it comes after the settings file, and before the environment and flags"`
 }
 
 func (a *API) config(context.Context, *call, *none, *none) (*Config, error) {
-	return &Config{append([]Setting{}, a.o.Settings()...), a.saved()}, nil
+	weights, err := a.o.Tuner.Weights()
+	if err != nil {
+		return nil, err
+	}
+	return &Config{append([]Setting{}, a.o.Tuner.Settings()...), append([]Weight{}, weights...), a.saved()}, nil
 }
 
 func (a *API) saved() []SavedSetting {
@@ -139,9 +186,10 @@ func (a *API) saved() []SavedSetting {
 	return all
 }
 
-// ConfigRequest saves settings.
+// ConfigRequest saves settings, and forgets others that were saved.
 type ConfigRequest struct {
-	Set map[string]string `json:"set" doc:"values in YAML by their keys, such as beacon.max_jitter: \"0.2\"; only of what detection looks for. What was saved of other keys stays"`
+	Set    map[string]string `json:"set" doc:"values in YAML by their keys, such as beacon.max_jitter: \"0.2\"; only of what detection looks for. What was saved of other keys stays"`
+	Forget []string          `json:"forget,omitempty" doc:"keys of settings that were saved: from then on the settings file counts again, or the default"`
 }
 
 // ConfigAnswer is what saving has changed.
@@ -151,13 +199,18 @@ type ConfigAnswer struct {
 }
 
 func (a *API) saveConfig(ctx context.Context, c *call, _ *none, b *ConfigRequest) (*ConfigAnswer, error) {
-	if err := checkSet(b.Set); err != nil {
+	edit, err := editOf(b.Set, b.Forget)
+	if err != nil {
 		return nil, err
 	}
-	if len(b.Set) == 0 {
+	if len(edit.Set)+len(edit.Forget) == 0 {
 		return nil, invalid("bad_value", "set", "none", "settings by their keys")
 	}
-	return a.save(ctx, b.Set, nil, c.entry("config.save", listOf(b.Set), nil))
+	action := "config.save"
+	if len(edit.Set) == 0 {
+		action = "config.remove"
+	}
+	return a.save(ctx, edit, c.entry(action, listOf(slices.Concat(sortedKeys(b.Set), b.Forget)), nil))
 }
 
 // configParams name a setting.
@@ -166,11 +219,11 @@ type configParams struct {
 }
 
 func (a *API) forgetConfig(ctx context.Context, c *call, p *configParams, _ *none) (*ConfigAnswer, error) {
-	return a.save(ctx, nil, []string{p.Key}, c.entry("config.remove", p.Key, nil))
+	return a.save(ctx, Edit{Forget: []string{p.Key}}, c.entry("config.remove", p.Key, nil))
 }
 
-func (a *API) save(ctx context.Context, set map[string]string, forget []string, e store.Entry) (*ConfigAnswer, error) {
-	changes, err := a.o.Tuner.Save(ctx, set, forget, e)
+func (a *API) save(ctx context.Context, edit Edit, e store.Entry) (*ConfigAnswer, error) {
+	changes, err := a.o.Tuner.Save(ctx, edit, e)
 	if err != nil {
 		return nil, err
 	}
@@ -178,10 +231,9 @@ func (a *API) save(ctx context.Context, set map[string]string, forget []string, 
 }
 
 // listOf returns the keys of settings for the trail, cut where they are many.
-func listOf(set map[string]string) string {
+func listOf(keys []string) string {
 	const most = 5
 	text := ""
-	keys := sortedKeys(set)
 	for i, key := range keys[:min(len(keys), most)] {
 		if i > 0 {
 			text += ", "

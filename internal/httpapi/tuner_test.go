@@ -6,12 +6,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"fresnel/internal/config"
 	"fresnel/internal/detect"
 	"fresnel/internal/event"
-	"fresnel/internal/filter"
 	"fresnel/internal/schedule"
 	"fresnel/internal/store"
 )
@@ -35,7 +33,13 @@ func newTuner(t testing.TB, plan *schedule.Schedule, records store.Records, set 
 	return &tuner{plan: plan, records: records, force: loaded}
 }
 
-func (u *tuner) with(set map[string]string) (*config.Loaded, error) {
+func (u *tuner) with(edit Edit) (*config.Loaded, error) {
+	for _, key := range edit.Forget {
+		if !slices.ContainsFunc(u.saved, func(s SavedSetting) bool { return s.Key == key }) {
+			return nil, store.ErrNotFound
+		}
+	}
+	set := edit.Set
 	loaded, err := u.force.Again(func(from *config.Sources) {
 		for _, key := range sortedKeys(set) {
 			from.Flags = append(from.Flags, [2]string{"test", key + "=" + set[key]})
@@ -48,29 +52,40 @@ func (u *tuner) with(set map[string]string) (*config.Loaded, error) {
 	for _, one := range err.(interface{ Unwrap() []error }).Unwrap() {
 		var e *config.Error
 		if errors.As(one, &e) {
-			problems.Problems = append(problems.Problems, SettingProblem{e.Key, e.Problem})
+			problems.Problems = append(problems.Problems, SettingProblem{Key: e.Key, Message: e.Problem})
 		}
 	}
 	return nil, problems
 }
 
+func (u *tuner) Settings() (list []Setting) {
+	for _, v := range u.force.Values() {
+		one := Setting{Key: v.Key, Value: v.Value, Default: v.Default, Origin: v.From, Doc: v.Doc, Tunable: config.Tunable(v.Key) == nil}
+		if b, ok := config.BoundsOf(v.Key); ok {
+			bounds := Bounds(b)
+			one.Bounds = &bounds
+		}
+		list = append(list, one)
+	}
+	return list
+}
+
+func (u *tuner) Weights() (list []Weight, err error) {
+	for _, w := range config.Weights() {
+		list = append(list, Weight{Key: w.Key, Piece: w.Piece, Level: w.Level, Doc: w.Doc, Points: w.Default, Default: w.Default, Origin: "default", Bounds: Bounds(w.Bounds)})
+	}
+	return list, nil
+}
+
 // detection returns what c looks for.
-func detection(c *config.Config) (o detect.Options, err error) {
-	o = detect.Options{GroupBy: c.GroupFields(), Params: c.Beacon, Workers: 2}
-	if o.Filter, err = filter.Compile(c.Filter); err != nil || c.Detector == config.DetectorReference {
-		return o, err
-	}
-	r := &detect.Rank{Lookback: int64(c.Timing.Lookback / time.Second), MaxFalse: c.Timing.MaxFalseDiscoveryRate, MinScore: c.Rank.MinScore, PerDay: c.Rank.RowsPerHostDay}
-	if r.Filter, err = filter.Compile(c.Filter.Remote()); err != nil {
-		return o, err
-	}
-	r.Model, err = c.Rank.Model()
-	o.Rank = r
+func detection(c *config.Config) (detect.Options, error) {
+	o, err := c.Detect()
+	o.Workers = 2
 	return o, err
 }
 
-func (u *tuner) Filter(set map[string]string) (*Filter, error) {
-	loaded, err := u.with(set)
+func (u *tuner) Filter(edit Edit) (*Filter, error) {
+	loaded, err := u.with(edit)
 	if err != nil {
 		return nil, err
 	}
@@ -96,12 +111,12 @@ func (u *tuner) Filter(set map[string]string) (*Filter, error) {
 	return f, nil
 }
 
-func (u *tuner) Try(ctx context.Context, set map[string]string, end int64) (*Trial, error) {
+func (u *tuner) Try(ctx context.Context, edit Edit, end int64) (*Trial, error) {
 	if u.waits != nil {
 		u.waits <- struct{}{}
 		<-u.waits
 	}
-	loaded, err := u.with(set)
+	loaded, err := u.with(edit)
 	if err != nil {
 		return nil, err
 	}
@@ -109,11 +124,11 @@ func (u *tuner) Try(ctx context.Context, set map[string]string, end int64) (*Tri
 	if err != nil {
 		return nil, err
 	}
-	f, err := u.Filter(set)
+	f, err := u.Filter(edit)
 	if err != nil {
 		return nil, err
 	}
-	anew := slices.ContainsFunc(sortedKeys(set), func(key string) bool { return strings.HasPrefix(key, "filter.") })
+	anew := slices.ContainsFunc(sortedKeys(edit.Set), func(key string) bool { return strings.HasPrefix(key, "filter.") })
 	made, err := u.plan.Try(ctx, o, end, anew)
 	if err != nil {
 		return nil, err
@@ -122,29 +137,23 @@ func (u *tuner) Try(ctx context.Context, set map[string]string, end int64) (*Tri
 	for _, c := range u.force.Diff(loaded) {
 		t.Settings.Changes = append(t.Settings.Changes, SettingChange(c))
 	}
-	t.Settings.YAML, err = config.YAML(set)
+	t.Settings.YAML, err = config.YAML(edit.Set)
 	return t, err
 }
 
 func (u *tuner) Saved() []SavedSetting { return u.saved }
 
-func (u *tuner) Save(ctx context.Context, set map[string]string, forget []string, e store.Entry) ([]SettingChange, error) {
-	loaded, err := u.with(set)
+func (u *tuner) Save(ctx context.Context, edit Edit, e store.Entry) ([]SettingChange, error) {
+	loaded, err := u.with(edit)
 	if err != nil {
 		return nil, err
 	}
-	for _, key := range forget {
-		i := slices.IndexFunc(u.saved, func(s SavedSetting) bool { return s.Key == key })
-		if i < 0 {
-			return nil, store.ErrNotFound
-		}
-		u.saved = slices.Delete(u.saved, i, i+1)
-	}
+	u.saved = slices.DeleteFunc(u.saved, func(s SavedSetting) bool { return slices.Contains(edit.Forget, s.Key) })
 	if err := u.records.Change(ctx, nil, nil, e); err != nil {
 		return nil, err
 	}
-	for _, key := range sortedKeys(set) {
-		u.saved = append(u.saved, SavedSetting{Key: key, Value: set[key], By: e.User, At: e.At, InForce: true})
+	for _, key := range sortedKeys(edit.Set) {
+		u.saved = append(u.saved, SavedSetting{Key: key, Value: edit.Set[key], By: e.User, At: e.At, InForce: true})
 	}
 	var changes []SettingChange
 	for _, c := range u.force.Diff(loaded) {

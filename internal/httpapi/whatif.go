@@ -96,11 +96,11 @@ type WhatIfReason struct {
 const maxDifferences = 200
 
 func (a *API) whatIf(ctx context.Context, c *call, _ *none, b *TrialRequest) (*WhatIf, error) {
-	end, err := b.window(c)
+	end, edit, err := b.window(c)
 	if err != nil {
 		return nil, err
 	}
-	t, err := a.o.Tuner.Try(ctx, b.Set, end)
+	t, err := a.o.Tuner.Try(ctx, edit, end)
 	if err != nil {
 		return nil, err
 	}
@@ -114,7 +114,7 @@ func (a *API) whatIf(ctx context.Context, c *call, _ *none, b *TrialRequest) (*W
 	}
 	if run == nil {
 		w.ComparedWith = "settings"
-		now, err := a.o.Tuner.Try(ctx, nil, end)
+		now, err := a.o.Tuner.Try(ctx, Edit{}, end)
 		if err != nil {
 			return nil, err
 		}

@@ -288,6 +288,11 @@ func TestConfigIsSaved(t *testing.T) {
 	s.as("anna")
 	for _, row := range []struct{ name, body, code, field string }{
 		{"none", `{"set":{}}`, "bad_value", "set"},
+		{"none, and none to forget", `{"set":{},"forget":[]}`, "bad_value", "set"},
+		{"null for a value", `{"set":{"beacon.max_jitter":null}}`, "bad_value", "set"},
+		{"null for a key", `{"set":{},"forget":[null]}`, "bad_value", "forget"},
+		{"one to set and to forget", `{"set":{"beacon.max_jitter":"0.2"},"forget":["beacon.max_jitter"]}`, "bad_value", "forget"},
+		{"one to forget twice", `{"set":{},"forget":["beacon.max_jitter","beacon.max_jitter"]}`, "bad_value", "forget"},
 		{"unsound ones", `{"set":{"beacon.max_jitter":"x"}}`, "bad_settings", "set"},
 		{"one field more", `{"set":{"beacon.max_jitter":"0.2"},"end":"now"}`, "unknown_field", "end"},
 	} {
@@ -308,18 +313,29 @@ func TestConfigIsSaved(t *testing.T) {
 	}
 	s.ask("anna", "DELETE", "/api/v1/config/rank.min_score", "").refused(http.StatusNotFound, "not_found")
 	s.ask("anna", "DELETE", "/api/v1/config/%ff", "").refused(http.StatusBadRequest, "bad_parameter")
+	for _, path := range []string{"whatif", "filter/preview"} {
+		s.ask("anna", "POST", "/api/v1/"+path, `{"end":"2026-01-01T06:00:00Z","set":{},"forget":["rank.min_score"]}`).refused(http.StatusNotFound, "not_found")
+	}
+	s.ask("anna", "PUT", "/api/v1/config", `{"set":{},"forget":["rank.min_score"]}`).refused(http.StatusNotFound, "not_found")
+	into[FilterPreview](s.ask("anna", "POST", "/api/v1/filter/preview", `{"end":"2026-01-01T06:00:00Z","set":{},"forget":["beacon.max_jitter"]}`), http.StatusOK)
+	if a := into[ConfigAnswer](s.ask("anna", "PUT", "/api/v1/config", `{"set":{"rank.min_score":"5"},"forget":["beacon.max_jitter"]}`), http.StatusOK); len(a.Saved) != 1 || a.Saved[0].Key != "rank.min_score" {
+		t.Errorf("got %+v, want one in place of the other", a)
+	}
+	if a := into[ConfigAnswer](s.ask("anna", "PUT", "/api/v1/config", `{"set":{},"forget":["rank.min_score"]}`), http.StatusOK); len(a.Saved) != 0 {
+		t.Errorf("got %+v, want none", a)
+	}
 	var got []string
 	for _, e := range into[Trail](s.ask("anna", "GET", "/api/v1/audit", ""), http.StatusOK).Entries {
 		if strings.HasPrefix(e.Action, "config.") {
 			got = append(got, e.User+" "+e.Action+" "+e.Subject)
 		}
 	}
-	if d := cmp.Diff([]string{"anna config.remove rank.min_score", "anna config.save beacon.max_jitter, rank.min_score"}, got); d != "" {
+	if d := cmp.Diff([]string{"anna config.remove rank.min_score", "anna config.save rank.min_score, beacon.max_jitter", "anna config.remove rank.min_score", "anna config.save beacon.max_jitter, rank.min_score"}, got); d != "" {
 		t.Errorf("trail (-want +got)\n%s", d)
 	}
 	s.store.fail(store.ErrFull)
 	s.ask("anna", "PUT", "/api/v1/config", `{"set":{"beacon.max_jitter":"0.3"}}`).refused(http.StatusInsufficientStorage, "full")
-	if got := listOf(map[string]string{"a": "", "b": "", "c": "", "d": "", "e": "", "f": "", "g": ""}); got != "a, b, c, d, e and 2 more" {
+	if got := listOf([]string{"a", "b", "c", "d", "e", "f", "g"}); got != "a, b, c, d, e and 2 more" {
 		t.Errorf("got %q, want five keys", got)
 	}
 }
@@ -367,23 +383,26 @@ func TestCallbacks(t *testing.T) {
 	}
 	id := "/api/v1/findings/" + finding.ID(findingtest.Ranked()) + "/callbacks"
 	before := into[CallbackList](s.get(id), http.StatusOK)
-	if before.Total == 0 || len(before.Seconds) != before.Total || before.Dropped != 0 || !before.From.Equal(at(from)) || !before.To.Equal(at(findingtest.RunEnd)) {
+	if before.Total == 0 || len(before.Millis) != before.Total || before.Dropped != 0 || !before.From.Equal(at(from)) || !before.To.Equal(at(findingtest.RunEnd)) {
 		t.Fatalf("got %+v, want the calls of seven days", before)
 	}
-	want = append(want, before.Seconds...)
+	want = append(want, before.Millis...)
 
 	// Out of order, at both edges, and one that was not answered.
 	add(func(e *event.Event) { e.ConnectionState = "SF" }, (findingtest.RunEnd+1)*1e9-1, from*1e9, from*1e9-1, (findingtest.RunEnd+1)*1e9)
 	add(func(e *event.Event) { e.ConnectionState = "REJ" }, (from+60)*1e9+999_999_999)
-	want = append(append([]int64{0, 60}, want...), 7*86400)
+	want = append(append([]int64{0, 60_999}, want...), 7*86400_000+999)
 	got := into[CallbackList](s.get(id), http.StatusOK)
-	if d := cmp.Diff(want, got.Seconds); d != "" {
+	if d := cmp.Diff(want, got.Millis); d != "" {
 		t.Errorf("(-want +got)\n%s", d)
 	}
 	if d := cmp.Diff([]int{1}, got.Failed); d != "" || !got.FailedKnown {
 		t.Errorf("known: %v, failed (-want +got)\n%s", got.FailedKnown, d)
 	}
-	if part := into[CallbackList](s.get(id+"?from=2025-12-25T06:00:30Z&to=2025-12-25T06:01:30Z"), http.StatusOK); len(part.Seconds) != 1 || part.Seconds[0] != 30 {
+	if n := len(got.Millis); len(got.Sent) != n || len(got.Received) != n || got.Sent[0] != 410 || got.Received[n-1] != 1370 {
+		t.Errorf("got %v sent and %v received, want the bytes of each of %d calls", got.Sent, got.Received, n)
+	}
+	if part := into[CallbackList](s.get(id+"?from=2025-12-25T06:00:30Z&to=2025-12-25T06:01:30Z"), http.StatusOK); len(part.Millis) != 1 || part.Millis[0] != 30_999 {
 		t.Errorf("got %+v, want one call after 30 s", part)
 	}
 
@@ -403,7 +422,7 @@ func TestCallbacks(t *testing.T) {
 	}
 	add(func(*event.Event) {}, nanos...)
 	full := into[CallbackList](s.get(id), http.StatusOK)
-	if len(full.Seconds) != maxRaster || full.Total-full.Dropped != maxRaster || full.Seconds[maxRaster-1] != 7*86400 || full.Seconds[0] < 3600+maxRaster {
-		t.Errorf("got %d of %d calls, %d dropped, from %d on, want the newest", len(full.Seconds), full.Total, full.Dropped, full.Seconds[0])
+	if len(full.Millis) != maxRaster || full.Total-full.Dropped != maxRaster || full.Millis[maxRaster-1] != 7*86400_000+999 || full.Millis[0] < (3600+maxRaster)*1000 {
+		t.Errorf("got %d of %d calls, %d dropped, from %d on, want the newest", len(full.Millis), full.Total, full.Dropped, full.Millis[0])
 	}
 }

@@ -52,7 +52,7 @@ func NewModel(bias, scale float64, points [][]float64) (*Model, error) {
 		}
 		m.points[i] = append([]float64{0}, points[i]...)
 	}
-	if err := m.validate(); err != nil {
+	if err := errors.Join(m.validate(m.Weights())...); err != nil {
 		return nil, err
 	}
 	return m, nil
@@ -107,7 +107,7 @@ func Read(r io.Reader) (*Model, error) {
 	}
 	errs = append(errs, m.apply(weights)...)
 	if len(errs) == 0 {
-		errs = append(errs, m.validate())
+		errs = m.validate(weights)
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
@@ -115,16 +115,16 @@ func Read(r io.Reader) (*Model, error) {
 	return m, nil
 }
 
-// With returns a model with other points where w has some. Errors are joined; each begins
-// with piece and level. Points that are against the side of their level, or against the
-// order of the levels, are errors.
+// With returns a model with other points where w has some. Errors are joined, one for each level
+// that is wrong; each begins with piece and level. Points that are against the side of their
+// level, or against the order of the levels, are errors.
 func (m *Model) With(w Weights) (*Model, error) {
 	changed := &Model{bias: m.bias, scale: m.scale, points: make([][]float64, len(m.points))}
 	for i := range m.points {
 		changed.points[i] = slices.Clone(m.points[i])
 	}
 	errs := changed.apply(w)
-	if err := errors.Join(append(errs, changed.validate())...); err != nil {
+	if err := errors.Join(append(errs, changed.validate(w)...)...); err != nil {
 		return nil, err
 	}
 	return changed, nil
@@ -153,9 +153,26 @@ func (m *Model) apply(w Weights) (errs []error) {
 // most bounds points: more than this decides alone, and infinities have no order.
 const most = 50
 
-// validate returns everything that is wrong with m, joined.
-func (m *Model) validate() error {
-	var errs []error
+// Range returns the fewest and the most points that level l of p may have, whatever those of its
+// neighbours are.
+func (p *Piece) Range(l int) (least, greatest float64) {
+	side := p.Levels[l].Side
+	if side == Plain {
+		return 0, 0
+	}
+	least, greatest = -most, most
+	if side == For && !p.Free {
+		least = 0
+	}
+	if side == Against && !p.Free {
+		greatest = 0
+	}
+	return least, greatest
+}
+
+// validate returns everything that is wrong with m: one error for each level that is wrong, and
+// where two are against each other, for the one that has its points from w.
+func (m *Model) validate(w Weights) (errs []error) {
 	if !(math.Abs(m.bias) <= most) {
 		errs = append(errs, fmt.Errorf("bias: got %v, want -%d to %d", m.bias, most, most))
 	}
@@ -163,27 +180,33 @@ func (m *Model) validate() error {
 		errs = append(errs, fmt.Errorf("scale: got %v, want 0.1 to 100", m.scale))
 	}
 	for i, p := range pieces {
+		wrong := make([]bool, len(p.Levels))
 		for j, l := range p.Levels {
 			got := m.points[i][1+j]
-			fail := func(want string, args ...any) {
-				errs = append(errs, fmt.Errorf("%s.%s: got %v, want "+want, append([]any{p.Name, l.Name, got}, args...)...))
+			fail := func(j int, want string, args ...any) {
+				wrong[j] = true
+				errs = append(errs, fmt.Errorf("%s.%s: got %v, want "+want, append([]any{p.Name, p.Levels[j].Name, m.points[i][1+j]}, args...)...))
 			}
 			switch {
 			case !(math.Abs(got) <= most):
-				fail("-%d to %d", most, most)
+				fail(j, "-%d to %d", most, most)
 			case l.Side == Plain && got != 0:
-				fail("0: the level says nothing")
+				fail(j, "0: the level says nothing")
 			case p.Free:
 			case l.Side == Against && got > 0:
-				fail("at most 0: the level speaks against a beacon")
+				fail(j, "at most 0: the level speaks against a beacon")
 			case l.Side == For && got < 0:
-				fail("at least 0: the level speaks for a beacon")
-			case j > 0 && got < m.points[i][j]:
-				fail("at least %v, the points of %s", m.points[i][j], p.Levels[j-1].Name)
+				fail(j, "at least 0: the level speaks for a beacon")
+			case j > 0 && got < m.points[i][j] && !wrong[j-1]:
+				if _, ok := w[p.Name][l.Name]; ok {
+					fail(j, "at least %v, the points of %s", m.points[i][j], p.Levels[j-1].Name)
+				} else {
+					fail(j-1, "at most %v, the points of %s", got, l.Name)
+				}
 			}
 		}
 	}
-	return errors.Join(errs...)
+	return errs
 }
 
 // WriteYAML writes m as Read reads it, its numbers with three digits after the point. The lines

@@ -400,7 +400,8 @@ func TestWeights(t *testing.T) {
 		{"against its side", rank.Weights{"timing": {"none": 1}}, "weights.timing.none: got 1, want at most 0: the level speaks against a beacon"},
 		{"for, and below 0", rank.Weights{"system_name": {"look_alike": -1}}, "weights.system_name.look_alike: got -1, want at least 0: the level speaks for a beacon"},
 		{"plain", rank.Weights{"timing": {"fair": 1}}, "weights.timing.fair: got 1, want 0: the level says nothing"},
-		{"against the order", rank.Weights{"system_name": {"look_alike": 50}}, "weights.system_name.wrong_folder: got "},
+		{"against the order", rank.Weights{"system_name": {"look_alike": 50}}, "weights.system_name.look_alike: got 50, want at most "},
+		{"both against each other", rank.Weights{"system_name": {"look_alike": 50, "wrong_folder": 49}}, "weights.system_name.wrong_folder: got 49, want at least 50, the points of look_alike"},
 		{"no number", rank.Weights{"kind": {"sleep": math.NaN()}}, "weights.kind.sleep: got NaN, want -50 to 50"},
 	} {
 		_, err := rank.Config{Weights: tt.weights}.Model()
@@ -408,8 +409,28 @@ func TestWeights(t *testing.T) {
 			t.Errorf("%s: got %v, want %s", tt.name, err, tt.want)
 		}
 	}
+	_, err = rank.Config{Weights: rank.Weights{"timing": {"none": 1, "fair": 2}, "folder": {"temp": -1, "tmp": 3}, "system_name": {"look_alike": 50}}}.Model()
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok || len(joined.Unwrap()) != 5 {
+		t.Errorf("got %v, want five errors, one for each level", err)
+	}
 	if err := (rank.Config{}).Validate(); err != nil {
 		t.Errorf("no settings: got %v", err)
+	}
+	for i := range rank.Pieces() {
+		p := &rank.Pieces()[i]
+		for l, level := range p.Levels {
+			least, greatest := p.Range(l)
+			if got := m.Weights()[p.Name][level.Name]; got < least || got > greatest {
+				t.Errorf("%s.%s: got %v shipped, want %v to %v", p.Name, level.Name, got, least, greatest)
+			}
+			for points, sound := range map[float64]bool{least: true, greatest: true, least - 0.1: false, greatest + 0.1: false} {
+				_, err := m.With(rank.Weights{p.Name: {level.Name: points}})
+				if order := err != nil && strings.Contains(err.Error(), "the points of"); err == nil != sound && !(sound && order) {
+					t.Errorf("%s.%s: got %v for %v, want it sound: %v", p.Name, level.Name, err, points, sound)
+				}
+			}
+		}
 	}
 }
 

@@ -15,13 +15,12 @@ import (
 
 	gocmp "github.com/google/go-cmp/cmp"
 
-	"fresnel/internal/beacon"
+	"fresnel/internal/config"
 	"fresnel/internal/detect"
 	"fresnel/internal/event"
 	"fresnel/internal/files"
 	"fresnel/internal/filter"
 	"fresnel/internal/finding"
-	"fresnel/internal/rank"
 	"fresnel/internal/scan"
 	"fresnel/internal/simulate"
 	"fresnel/internal/source/all"
@@ -32,18 +31,13 @@ import (
 // settings are the default ones.
 func settings(t testing.TB) detect.Options {
 	t.Helper()
-	reference, err := filter.Compile(filter.Default())
+	c := config.Default()
+	o, err := c.Detect()
 	if err != nil {
 		t.Fatal(err)
 	}
-	remote, err := filter.Compile(filter.Default().Remote())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return detect.Options{
-		Filter: reference, Params: beacon.DefaultParams(), Workers: 2,
-		Rank: &detect.Rank{Filter: remote, Lookback: 7 * 86400, MaxFalse: 0.05, PerDay: 2, Model: rank.Default()},
-	}
+	o.Workers = 2
+	return o
 }
 
 // A world is a simulated day and a file of it.

@@ -108,6 +108,8 @@ type Runs interface {
 	// those of a run in the order in which they were saved, until f returns false. The
 	// Finding belongs to f.
 	FindingsIn(ctx context.Context, fromEnd, toEnd int64, f func(*Finding) bool) error
+	// FindingsOf returns those that are there of some findings, in any order.
+	FindingsOf(ctx context.Context, keys []FindingKey) ([]Finding, error)
 	// Finding returns one by its id, that of the latest run when several runs have it.
 	Finding(ctx context.Context, id string) (*Finding, error)
 
@@ -140,6 +142,12 @@ type Finding struct {
 	Group  string  // the values of the group, for "latest": of several findings of one group and destination the newest
 	Score  float64 // event.risk_score; -1 without one
 	Doc    []byte  // the document, one line of JSON without its end
+}
+
+// A FindingKey names a finding: several runs may have one of the same id.
+type FindingKey struct {
+	RunEnd int64
+	ID     string
 }
 
 // A Slice is what detection must know of the events between two positions to look back: when

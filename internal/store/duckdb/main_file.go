@@ -3,6 +3,7 @@
 package duckdb
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -273,17 +274,21 @@ func (s *Store) FindingsIn(ctx context.Context, fromEnd, toEnd int64, f func(*st
 			first, last = min(first, r.save), max(last, r.save)
 		}
 		runs = runs[n:]
-		which := "WHERE save BETWEEN ? AND ? AND place >= ? AND place < ? AND save IN (?" + strings.Repeat(", ?", n-1) + ") ORDER BY run_end DESC, place"
+		which := "WHERE save BETWEEN ? AND ? AND place >= ? AND place < ? AND save IN (?" + strings.Repeat(", ?", n-1) + ")"
 		for place := int64(0); place < size; place += findingsPage { // more than one page is of one run
-			var page []store.Finding
+			var page []placed
 			if err := s.read(func(c *conn) (err error) {
 				page, err = readFindings(ctx, c, which, append([]any{first, last, place, place + findingsPage}, saves...)...)
 				return err
 			}); err != nil {
 				return err
 			}
+			// The engine would carry documents to and fro.
+			slices.SortFunc(page, func(a, b placed) int {
+				return cmp.Or(cmp.Compare(b.RunEnd, a.RunEnd), cmp.Compare(a.place, b.place))
+			})
 			for i := range page {
-				if !f(&page[i]) {
+				if !f(&page[i].Finding) {
 					return nil
 				}
 			}
@@ -292,24 +297,53 @@ func (s *Store) FindingsIn(ctx context.Context, fromEnd, toEnd int64, f func(*st
 	return nil
 }
 
-// findingsPage is how many findings one query reads: a few MB.
-const findingsPage = 2000
+// findingsPage is how many findings one query reads: some MB.
+const findingsPage = 4000
 
-func readFindings(ctx context.Context, c *conn, which string, args ...any) ([]store.Finding, error) {
-	var all []store.Finding
+// A placed finding has its place among those of its run.
+type placed struct {
+	store.Finding
+	place int32
+}
+
+func readFindings(ctx context.Context, c *conn, which string, args ...any) ([]placed, error) {
+	var all []placed
 	err := c.query(ctx, func(ch *chunk) error {
-		ids, ends, groups, scores, docs := column[text](ch, 0), column[int64](ch, 1), column[text](ch, 2), column[float64](ch, 3), column[text](ch, 4)
+		ids, ends, groups, scores, docs, places := column[text](ch, 0), column[int64](ch, 1), column[text](ch, 2), column[float64](ch, 3), column[text](ch, 4), column[int32](ch, 5)
 		for i := range ch.n {
-			all = append(all, store.Finding{ID: string(ids[i].view()), RunEnd: ends[i], Group: string(groups[i].view()), Score: scores[i], Doc: slices.Clone(docs[i].view())})
+			all = append(all, placed{store.Finding{ID: string(ids[i].view()), RunEnd: ends[i], Group: string(groups[i].view()), Score: scores[i], Doc: slices.Clone(docs[i].view())}, places[i]})
 		}
 		return nil
-	}, "SELECT id, run_end, grp, score, doc FROM "+mainName+".finding "+which, args...)
+	}, "SELECT id, run_end, grp, score, doc, place FROM "+mainName+".finding "+which, args...)
 	return all, err
+}
+
+// FindingsOf returns findings by their keys. Where they lie is looked up first, since documents are
+// most of what there is to read.
+func (s *Store) FindingsOf(ctx context.Context, keys []store.FindingKey) ([]store.Finding, error) {
+	if len(keys) == 0 {
+		return nil, nil
+	}
+	args := make([]any, 0, 2*len(keys))
+	for _, k := range keys {
+		args = append(args, k.RunEnd, []byte(k.ID))
+	}
+	which := "WHERE rowid IN (SELECT f.rowid FROM " + mainName + ".finding f JOIN (VALUES (?, ?)" + strings.Repeat(", (?, ?)", len(keys)-1) + ") k(run_end, id) ON f.run_end = k.run_end AND f.id = k.id)"
+	var found []store.Finding
+	err := s.read(func(c *conn) error {
+		all, err := readFindings(ctx, c, which, args...)
+		found = make([]store.Finding, len(all))
+		for i := range all {
+			found[i] = all[i].Finding
+		}
+		return err
+	})
+	return found, err
 }
 
 // Finding returns a finding of the latest run that has it.
 func (s *Store) Finding(ctx context.Context, id string) (*store.Finding, error) {
-	var found []store.Finding
+	var found []placed
 	if err := s.read(func(c *conn) (err error) {
 		found, err = readFindings(ctx, c, "WHERE id = ? ORDER BY run_end DESC, place LIMIT 1", []byte(id))
 		return err
@@ -319,7 +353,7 @@ func (s *Store) Finding(ctx context.Context, id string) (*store.Finding, error) 
 	if len(found) == 0 {
 		return nil, store.ErrNotFound
 	}
-	return &found[0], nil
+	return &found[0].Finding, nil
 }
 
 // Slices returns the slices.

@@ -364,6 +364,22 @@ func (s *Store) FindingsIn(ctx context.Context, fromEnd, toEnd int64, f func(*st
 	return nil
 }
 
+// FindingsOf returns findings by their keys.
+func (s *Store) FindingsOf(ctx context.Context, keys []store.FindingKey) ([]store.Finding, error) {
+	var all []store.Finding
+	for _, k := range keys {
+		if err := s.FindingsIn(ctx, k.RunEnd, k.RunEnd, func(f *store.Finding) bool {
+			if f.ID == k.ID {
+				all = append(all, *f)
+			}
+			return f.ID != k.ID
+		}); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
 // Finding returns a finding of the latest run that has it.
 func (s *Store) Finding(ctx context.Context, id string) (*store.Finding, error) {
 	var found *store.Finding

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -117,6 +118,35 @@ func findings(t *testing.T, p *Place) {
 	}
 	p.save(t, &store.Run{End: 2000}, nil, store.SliceChange{})
 	check(t, "findings of a run that has none any more", p.findings(t, 2000, 2000, many), nil)
+}
+
+func findingsByKey(t *testing.T, p *Place) {
+	of := func(keys ...store.FindingKey) []store.Finding {
+		t.Helper()
+		all, err := p.FindingsOf(t.Context(), keys)
+		if err != nil {
+			t.Fatal(err)
+		}
+		slices.SortFunc(all, func(a, b store.Finding) int {
+			return cmp.Or(cmp.Compare(a.RunEnd, b.RunEnd), cmp.Compare(a.ID, b.ID))
+		})
+		return all
+	}
+	check(t, "of an empty store", of(store.FindingKey{RunEnd: 1000, ID: "x"}), nil)
+	x := store.Finding{ID: "x", RunEnd: 1000, Group: "g\x00", Score: 5, Doc: []byte(`{"a":1}`)}
+	y := store.Finding{ID: "y", RunEnd: 1000, Group: "h", Score: -1, Doc: []byte(`{}`)}
+	later := store.Finding{ID: "x", RunEnd: 2000, Group: "g\x00", Score: 7, Doc: []byte(`{"a":2}`)} // the same id in another run
+	p.save(t, &store.Run{End: 2000}, []store.Finding{later}, store.SliceChange{})
+	p.save(t, &store.Run{End: 1000}, []store.Finding{y, x}, store.SliceChange{})
+	for range 2 {
+		check(t, "of no keys", of(), nil)
+		check(t, "of one run", of(store.FindingKey{RunEnd: 1000, ID: "x"}), []store.Finding{x})
+		check(t, "of two runs", of(store.FindingKey{RunEnd: 2000, ID: "x"}, store.FindingKey{RunEnd: 1000, ID: "y"}), []store.Finding{y, later})
+		check(t, "of what is not there", of(store.FindingKey{RunEnd: 2000, ID: "y"}, store.FindingKey{RunEnd: 1500, ID: "x"}), nil)
+		p.Reopen(t, time.Minute)
+	}
+	p.save(t, &store.Run{End: 1000}, []store.Finding{y}, store.SliceChange{})
+	check(t, "of a run that was replaced", of(store.FindingKey{RunEnd: 1000, ID: "x"}, store.FindingKey{RunEnd: 2000, ID: "x"}), []store.Finding{later})
 }
 
 func latestFinding(t *testing.T, p *Place) {

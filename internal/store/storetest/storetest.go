@@ -40,6 +40,7 @@ func Run(t *testing.T, place func(t *testing.T) Opener) {
 		{"the size counts events", size},
 		{"a run replaces one of the same end", runs},
 		{"findings come by run and in their order", findings},
+		{"findings by their keys", findingsByKey},
 		{"a finding is that of the latest run", latestFinding},
 		{"slices are added and removed with a run", slicesOfRuns},
 		{"records are put and removed", records},

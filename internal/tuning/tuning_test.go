@@ -1,10 +1,11 @@
-package main
+package tuning
 
 import (
 	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/netip"
 	"slices"
@@ -22,9 +23,9 @@ import (
 	"fresnel/internal/store/memory"
 )
 
-// A tuned is a tuner over a store, and what it logs.
+// A tuned is a Tuner over a store, and what it logs.
 type tuned struct {
-	*tuner
+	*Tuner
 	t     *testing.T
 	store store.Store
 	now   time.Time
@@ -37,17 +38,18 @@ func openTuned(t *testing.T, s store.Store, file string, env ...string) *tuned {
 	u := &tuned{t: t, store: s, now: time.Date(2026, 1, 1, 6, 10, 0, 0, time.UTC)}
 	log := slog.New(slog.NewTextHandler(&u.log, nil))
 	var err error
-	if u.tuner, err = openTuner(t.Context(), s, fromFile(t, file, env...), log); err != nil {
+	if u.Tuner, err = Open(t.Context(), s, fromFile(t, file, env...), log); err != nil {
 		t.Fatal(err)
 	}
-	what, err := detection(&u.loaded.Load().Config)
+	what, err := u.Loaded().Config.Detect()
 	if err != nil {
 		t.Fatal(err)
 	}
-	u.schedule, err = schedule.New(schedule.Options{Store: s, Detect: what, Every: time.Hour, Log: log, Now: func() time.Time { return u.now }})
+	plan, err := schedule.New(schedule.Options{Store: s, Detect: what, Every: time.Hour, Log: log, Now: func() time.Time { return u.now }})
 	if err != nil {
 		t.Fatal(err)
 	}
+	u.Steer(plan)
 	return u
 }
 
@@ -61,7 +63,7 @@ func fromFile(t *testing.T, file string, env ...string) *config.Loaded {
 }
 
 func (u *tuned) save(set map[string]string, forget ...string) ([]httpapi.SettingChange, error) {
-	return u.Save(u.t.Context(), set, forget, store.Entry{At: u.now, User: "anna", Action: "config.save", Subject: "some"})
+	return u.Save(u.t.Context(), httpapi.Edit{Set: set, Forget: forget}, store.Entry{At: u.now, User: "anna", Action: "config.save", Subject: "some"})
 }
 
 func (u *tuned) mustSave(set map[string]string, forget ...string) []httpapi.SettingChange {
@@ -75,7 +77,7 @@ func (u *tuned) mustSave(set map[string]string, forget ...string) []httpapi.Sett
 
 // value returns a setting in force and where it came from.
 func (u *tuned) value(key string) string {
-	for _, v := range u.loaded.Load().Values() {
+	for _, v := range u.Loaded().Values() {
 		if v.Key == key {
 			return v.Value + " " + v.From
 		}
@@ -144,38 +146,49 @@ func TestSavedSettingsStay(t *testing.T) {
 	if _, err := u.save(nil, "beacon.max_jitter"); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("got %v, want %v", err, store.ErrNotFound)
 	}
-	if list, err := s.Records(t.Context(), savedKind); err != nil || len(list) != 2 {
+	if list, err := s.Records(t.Context(), kind); err != nil || len(list) != 2 {
 		t.Errorf("got %d records and %v, want the two that stay", len(list), err)
 	}
 }
 
 func TestUnsoundSettingsAreNotSaved(t *testing.T) {
 	u := openTuned(t, memory.New(time.Now), "")
+	problem := func(key, got, want string) httpapi.SettingProblem {
+		return httpapi.SettingProblem{Key: key, Message: "got " + got + ", want " + want, Got: got, Want: want}
+	}
 	for _, tt := range []struct {
 		name string
 		set  map[string]string
 		want []httpapi.SettingProblem
 	}{
 		{"all that is wrong", map[string]string{"beacon.max_jitter": "2", "beacon.min_not_empty": "x", "rank.min_score": "10"}, []httpapi.SettingProblem{
-			{Key: "beacon.min_not_empty", Message: `got "x", want a number`}, {Key: "beacon.max_jitter", Message: "got 2, want 0 to 1, a share of the period"},
+			problem("beacon.min_not_empty", `"x"`, "a number"), problem("beacon.max_jitter", "2", "0 to 1, a share of the period"),
 		}},
-		{"keys first", map[string]string{"beacon.max_jitter": "2", "schedule.every": "1m", "beacon.max_jiter": "1"}, []httpapi.SettingProblem{
-			{Key: "beacon.max_jiter", Message: "got an unknown key, want beacon.max_jitter"},
-			{Key: "schedule.every", Message: "got a setting of the service, want one of what detection looks for: beacon, filter, detector, timing, rank, group_by, limits"},
+		{"keys first, and what is wrong with others", map[string]string{"beacon.max_jitter": "2", "schedule.every": "1m", "beacon.max_jiter": "1"}, []httpapi.SettingProblem{
+			problem("beacon.max_jiter", "an unknown key", "beacon.max_jitter"),
+			problem("schedule.every", "a setting of the service", "one of what detection looks for: beacon, filter, detector, timing, rank, group_by, limits"),
+			problem("beacon.max_jitter", "2", "0 to 1, a share of the period"),
 		}},
 		{"a clause", map[string]string{"filter.exclude": "[{name: a, where: {no.field: x}}]"}, []httpapi.SettingProblem{
-			{Key: "filter.exclude.a.where.no.field", Message: "got an unknown field, want an event field, such as destination.ip"},
-			{Key: "filter.exclude.a.where", Message: "got no condition, want one or more"},
+			problem("filter.exclude.a.where.no.field", "an unknown field", "an event field, such as destination.ip"),
+			problem("filter.exclude.a.where", "no condition", "one or more"),
 		}},
-		{"a weight against its side", map[string]string{"rank.weights.folder.temp": "-1"}, []httpapi.SettingProblem{
-			{Key: "rank.weights.folder.temp", Message: "got -1, want at least 0: the level speaks for a beacon"},
+		{"weights, each by itself", map[string]string{
+			"rank.weights.folder.temp": "-1", "rank.weights.timing.none": "1", "rank.weights.timing.sure": "99", "rank.weights.kind.slep": "1", "rank.min_score": "101",
+		}, []httpapi.SettingProblem{
+			problem("rank.min_score", "101", "0 to 100"),
+			problem("rank.weights.kind.slep", "an unknown level", "one of sleep, clock, mixture, growing"),
+			problem("rank.weights.timing.none", "1", "at most 0: the level speaks against a beacon"),
+			problem("rank.weights.timing.sure", "99", "-50 to 50"),
+			problem("rank.weights.folder.temp", "-1", "at least 0: the level speaks for a beacon"),
 		}},
-		{"an alias", map[string]string{"group_by": "&a [host.name]"}, []httpapi.SettingProblem{{Key: "group_by", Message: "got an anchor or alias, want the value itself"}}},
+		{"an alias", map[string]string{"group_by": "&a [host.name]"}, []httpapi.SettingProblem{problem("group_by", "an anchor or alias", "the value itself")}},
+		{"a value that reads as an error", map[string]string{"detector": `"x, want y"`}, []httpapi.SettingProblem{problem("detector", `"x, want y"`, "fresnel or reference")}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			_, saveErr := u.save(tt.set)
-			_, filterErr := u.Filter(tt.set)
-			_, tryErr := u.Try(t.Context(), tt.set, u.now.Unix())
+			_, filterErr := u.Filter(httpapi.Edit{Set: tt.set})
+			_, tryErr := u.Try(t.Context(), httpapi.Edit{Set: tt.set}, u.now.Unix())
 			for _, err := range []error{saveErr, filterErr, tryErr} {
 				var e *httpapi.SettingsError
 				if !errors.As(err, &e) {
@@ -189,6 +202,116 @@ func TestUnsoundSettingsAreNotSaved(t *testing.T) {
 	}
 	if list := u.Saved(); len(list) != 0 || u.value("rank.min_score") != "0 default" {
 		t.Errorf("got %+v saved, want nothing", list)
+	}
+}
+
+// TestSetsAreChangedAndPutBack removes values of a set of the filter, empties it, and undoes both.
+func TestSetsAreChangedAndPutBack(t *testing.T) {
+	s := memory.New(time.Now)
+	u := openTuned(t, s, "")
+	keeps := func(edit httpapi.Edit, process string) bool {
+		t.Helper()
+		f, err := u.Filter(edit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := event.Event{ProcessName: process, SourceIP: netip.MustParseAddr("10.0.0.1"), DestinationIP: netip.MustParseAddr("28.1.2.3"), EventCategory: "network"}
+		return f.Outcomes[f.Match(&e)].Kept
+	}
+	set := func() httpapi.FilterSet {
+		t.Helper()
+		f, err := u.Filter(httpapi.Edit{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		i := slices.IndexFunc(f.Detail.Sets, func(s httpapi.FilterSet) bool { return s.Name == "common_processes" })
+		return f.Detail.Sets[i]
+	}
+	const add, remove, replace = "filter.sets.common_processes.add", "filter.sets.common_processes.remove", "filter.sets.common_processes.replace"
+	before := set()
+	for _, step := range []struct {
+		name                  string
+		edit                  httpapi.Edit
+		chrome, mine, firefox bool // what is looked at afterwards
+		saved                 []string
+	}{
+		{"two are removed", httpapi.Edit{Set: map[string]string{remove: "[chrome.exe, firefox.exe]"}}, true, true, true, []string{remove}},
+		{"one of them comes back, another is added", httpapi.Edit{Set: map[string]string{remove: "[chrome.exe]", add: "[mine.exe]"}}, true, false, false, []string{add, remove}},
+		{"emptied", httpapi.Edit{Set: map[string]string{replace: "[]"}, Forget: []string{add, remove}}, true, true, true, []string{replace}},
+		{"replaced", httpapi.Edit{Set: map[string]string{replace: "[mine.exe]"}}, true, false, true, []string{replace}},
+		{"undone", httpapi.Edit{Forget: []string{replace}}, false, true, false, []string{}},
+	} {
+		for _, now := range []string{"tried", "saved"} {
+			edit := step.edit
+			if now == "saved" {
+				if _, err := u.save(step.edit.Set, step.edit.Forget...); err != nil {
+					t.Fatalf("%s: %v", step.name, err)
+				}
+				edit = httpapi.Edit{}
+			}
+			for process, want := range map[string]bool{"chrome.exe": step.chrome, "mine.exe": step.mine, "firefox.exe": step.firefox} {
+				if got := keeps(edit, process); got != want {
+					t.Errorf("%s, %s: got %s looked at: %v, want %v", step.name, now, process, got, want)
+				}
+			}
+		}
+		if got := set(); !slices.Equal(got.Saved, step.saved) || !slices.Equal(got.Original, before.Values) {
+			t.Errorf("%s: got %v saved and %d values without changes, want %v and %d", step.name, got.Saved, len(got.Original), step.saved, len(before.Values))
+		}
+	}
+	if d := cmp.Diff(before, set()); d != "" {
+		t.Errorf("the set at the end (-before +after)\n%s", d)
+	}
+	trail, err := s.Trail(t.Context(), 0, 10)
+	if err != nil || len(trail) != 5 || !strings.Contains(trail[0].Detail, `"key":"`+replace+`","from":"[mine.exe]","to":""`) {
+		t.Errorf("got %+v and %v, want five entries with what there was before", trail, err)
+	}
+	for name, edit := range map[string]httpapi.Edit{
+		"what is not saved":            {Forget: []string{add}},
+		"what is not saved beside set": {Forget: []string{add}, Set: map[string]string{"beacon.max_jitter": "0.1"}},
+	} {
+		_, saveErr := u.save(edit.Set, edit.Forget...)
+		_, filterErr := u.Filter(edit)
+		if !errors.Is(saveErr, store.ErrNotFound) || !errors.Is(filterErr, store.ErrNotFound) {
+			t.Errorf("%s: got %v and %v, want %v", name, saveErr, filterErr, store.ErrNotFound)
+		}
+	}
+	u.mustSave(map[string]string{"filter.sets.ours.replace": "[o.exe]", "filter.exclude": "[{name: mine, where: {process.name: $ours}}]"})
+	if _, err := u.Filter(httpapi.Edit{Forget: []string{"filter.sets.ours.replace"}}); err == nil {
+		t.Error("got no error without a set that a clause names")
+	}
+}
+
+func TestSettingsHaveTheirBounds(t *testing.T) {
+	u := openTuned(t, memory.New(time.Now), "rank: {weights: {folder: {temp: 7}}}\n")
+	bounds := map[string]string{}
+	for _, s := range u.Settings() {
+		text := ""
+		if s.Bounds != nil {
+			text = s.Bounds.Kind
+		}
+		bounds[s.Key] = fmt.Sprint(s.Tunable, " ", text)
+	}
+	for key, want := range map[string]string{
+		"beacon.max_jitter": "true number", "beacon.truncate_at": "true pair", "timing.lookback": "true duration", "detector": "true choice", "filter.enabled": "true switch",
+		"group_by": "true list", "filter.exclude": "true ", "rank.weights.folder.temp": "true ", "serve.listen": "false ", "schedule.every": "false ",
+	} {
+		if bounds[key] != want {
+			t.Errorf("%s: got %q, want %q", key, bounds[key], want)
+		}
+	}
+	weights, err := u.Weights()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, w := range weights {
+		points, origin := w.Default, "default"
+		if w.Key == "rank.weights.folder.temp" {
+			points, origin = 7, "my.yaml:1"
+		}
+		if w.Points != points || w.Origin != origin || *w.Bounds.Min > w.Default || *w.Bounds.Max < w.Default {
+			t.Errorf("got %+v, want %v points from %s within the bounds", w, points, origin)
+		}
 	}
 }
 
@@ -262,7 +385,7 @@ func (f *full) Change(ctx context.Context, put, remove []store.Record, trail ...
 func TestRecordsOfOtherVersions(t *testing.T) {
 	s := memory.New(time.Now)
 	put := func(data string) {
-		if err := s.Change(t.Context(), []store.Record{{Kind: savedKind, ID: "beacon.no_longer", Data: []byte(data)}}, nil); err != nil {
+		if err := s.Change(t.Context(), []store.Record{{Kind: kind, ID: "beacon.no_longer", Data: []byte(data)}}, nil); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -271,7 +394,7 @@ func TestRecordsOfOtherVersions(t *testing.T) {
 		t.Errorf("got %+v, want a setting with a problem", u.Saved())
 	}
 	put(`not JSON`)
-	if _, err := openTuner(t.Context(), s, fromFile(t, ""), slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "beacon.no_longer") {
+	if _, err := Open(t.Context(), s, fromFile(t, ""), slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "beacon.no_longer") {
 		t.Errorf("got %v, want an error of the record", err)
 	}
 }
@@ -279,7 +402,7 @@ func TestRecordsOfOtherVersions(t *testing.T) {
 func TestFilterIsTold(t *testing.T) {
 	u := openTuned(t, memory.New(time.Now), "filter:\n  sets: {common_processes: {add: [a.exe], remove: [chrome.exe]}}\n  exclude: [{name: not-network, remove: true}]\n")
 	u.mustSave(map[string]string{"filter.exclude": "[{name: mine, where: {process.name: [$ours, $$x], user.name: {exists: false}}}]", "filter.sets.ours.replace": "[o.exe]"})
-	f, err := u.Filter(nil)
+	f, err := u.Filter(httpapi.Edit{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -309,7 +432,7 @@ func TestFilterIsTold(t *testing.T) {
 				t.Errorf("got %+v, want the changes of the file", set)
 			}
 		case "ours":
-			if d := cmp.Diff(httpapi.FilterSet{Name: "ours", Values: []string{"o.exe"}, Added: []string{}, Removed: []string{}, Replaced: true, Clauses: []string{"mine"}, Origin: byAnna}, set); d != "" {
+			if d := cmp.Diff(httpapi.FilterSet{Name: "ours", Values: []string{"o.exe"}, Added: []string{}, Removed: []string{}, Replaced: true, Original: []string{}, Saved: []string{"filter.sets.ours.replace"}, Clauses: []string{"mine"}, Origin: byAnna}, set); d != "" {
 				t.Errorf("(-want +got)\n%s", d)
 			}
 		default:
@@ -335,7 +458,7 @@ func TestFilterIsTold(t *testing.T) {
 			t.Errorf("got %+v, want its side", o)
 		}
 	}
-	off, err := u.Filter(map[string]string{"filter.enabled": "false", "detector": "reference"})
+	off, err := u.Filter(httpapi.Edit{Set: map[string]string{"filter.enabled": "false", "detector": "reference"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -369,7 +492,7 @@ func TestTrialsOfOtherFiltersLookAnew(t *testing.T) {
 		{"other groups", map[string]string{"group_by": "[host.name]"}, false, 1},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			got, err := u.Try(t.Context(), tt.set, u.now.Unix())
+			got, err := u.Try(t.Context(), httpapi.Edit{Set: tt.set}, u.now.Unix())
 			if err != nil {
 				t.Fatal(err)
 			}
