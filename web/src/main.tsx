@@ -1,63 +1,67 @@
-import { type ComponentChildren, render } from "preact";
+import { type ComponentChildren, type ComponentType, Fragment, render } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { request, session } from "./api/client";
 import { asError } from "./api/hooks";
-import { type Route, noView, routeOf, viewOf } from "./lib/url";
+import { type Name, type Route, noView, routeOf, viewOf } from "./lib/url";
 import { LoginPage, Mark } from "./pages/login";
 import { OverviewPage } from "./pages/overview";
 import "./styles.css";
 import { type Me, SessionContext, ViewContext, can, carry, defaultFrom } from "./ui/context";
 import { FilterBar } from "./ui/filter";
+import { Help } from "./ui/help";
 import { watchKeys } from "./ui/keys";
 import { lazy } from "./ui/lazy";
-import { Dialog, Empty, Failed, Loading, Text, Toasts, toast } from "./ui/parts";
+import { Empty, Failed, Loading, Text, Toasts, toast } from "./ui/parts";
 import { followLinks, useAddress } from "./ui/router";
+import { DarkContext, useTheme } from "./ui/theme";
 
 const finding = () => import("./pages/finding");
-const admin = () => import("./pages/admin");
-const FindingsPage = lazy(() => import("./pages/findings").then((m) => m.FindingsPage));
 const FindingPage = lazy<{ id: string }>(() => finding().then((m) => m.FindingPage));
 const CasePage = lazy<{ id: string }>(() => finding().then((m) => m.CasePage));
-const HostsPage = lazy(() => import("./pages/hosts").then((m) => m.HostsPage));
-const TuningPage = lazy(() => import("./pages/tuning").then((m) => m.TuningPage));
-const FiltersPage = lazy(() => import("./pages/filters").then((m) => m.FiltersPage));
-const RunsPage = lazy(() => admin().then((m) => m.RunsPage));
-const InputsPage = lazy(() => admin().then((m) => m.InputsPage));
-const ConfigPage = lazy(() => admin().then((m) => m.ConfigPage));
-const UsersPage = lazy(() => admin().then((m) => m.UsersPage));
-const KeysPage = lazy(() => admin().then((m) => m.KeysPage));
-const AuditPage = lazy(() => admin().then((m) => m.AuditPage));
-const AccountPage = lazy(() => admin().then((m) => m.AccountPage));
-
-type Permission = "read" | "write" | "manage";
 
 interface Entry {
-  page: Route["page"];
-  path: string;
+  page: Name;
   name: string;
-  needs: Permission;
+  needs: "read" | "write" | "manage";
+  show: ComponentType;
 }
 
 const entries: Entry[] = [
-  { page: "overview", path: "/", name: "Overview", needs: "read" },
-  { page: "findings", path: "/findings", name: "Findings", needs: "read" },
-  { page: "hosts", path: "/hosts", name: "Hosts over time", needs: "read" },
+  { page: "overview", name: "Overview", needs: "read", show: OverviewPage },
+  { page: "findings", name: "Findings", needs: "read", show: lazy(() => import("./pages/findings").then((m) => m.FindingsPage)) },
+  { page: "hosts", name: "Hosts over time", needs: "read", show: lazy(() => import("./pages/hosts").then((m) => m.HostsPage)) },
+  { page: "tuning", name: "Tuning", needs: "write", show: lazy(() => import("./pages/tuning").then((m) => m.TuningPage)) },
+  { page: "filters", name: "Filters", needs: "write", show: lazy(() => import("./pages/filters").then((m) => m.FiltersPage)) },
+  { page: "runs", name: "Runs", needs: "write", show: lazy(() => import("./pages/runs").then((m) => m.RunsPage)) },
+  { page: "inputs", name: "Inputs", needs: "write", show: lazy(() => import("./pages/inputs").then((m) => m.InputsPage)) },
+  { page: "config", name: "Configuration", needs: "write", show: lazy(() => import("./pages/config").then((m) => m.ConfigPage)) },
+  { page: "users", name: "Users", needs: "manage", show: lazy(() => import("./pages/users").then((m) => m.UsersPage)) },
+  { page: "keys", name: "API keys", needs: "manage", show: lazy(() => import("./pages/keys").then((m) => m.KeysPage)) },
+  { page: "audit", name: "Audit trail", needs: "manage", show: lazy(() => import("./pages/audit").then((m) => m.AuditPage)) },
 ];
 
-const service: Entry[] = [
-  { page: "tuning", path: "/tuning", name: "Tuning", needs: "write" },
-  { page: "filters", path: "/filters", name: "Filters", needs: "write" },
-  { page: "runs", path: "/runs", name: "Runs", needs: "write" },
-  { page: "inputs", path: "/inputs", name: "Inputs", needs: "write" },
-  { page: "config", path: "/config", name: "Configuration", needs: "write" },
-  { page: "users", path: "/users", name: "Users", needs: "manage" },
-  { page: "keys", path: "/keys", name: "API keys", needs: "manage" },
-  { page: "audit", path: "/audit", name: "Audit trail", needs: "manage" },
-];
+const account: Entry = {
+  page: "account",
+  name: "Account",
+  needs: "read",
+  show: lazy(() => import("./pages/account").then((m) => m.AccountPage)),
+};
+
+const entryOf = (route: Route) => [...entries, account].find((e) => e.page === route.page);
 
 function Page({ route, me }: { route: Route; me: Me }): ComponentChildren {
-  const entry = [...entries, ...service].find((e) => e.page === route.page);
-  if (entry && !can(me, entry.needs))
+  if (route.page === "finding") return <FindingPage id={route.id} />;
+  if (route.page === "case") return <CasePage id={route.id} />;
+  const entry = entryOf(route);
+  if (!entry)
+    return (
+      <Empty title="There is no such page">
+        <p>
+          The link may be of another version. <a href="/">Back to the overview</a>
+        </p>
+      </Empty>
+    );
+  if (!can(me, entry.needs))
     return (
       <Empty title="Your role does not include this page">
         <p>
@@ -65,147 +69,25 @@ function Page({ route, me }: { route: Route; me: Me }): ComponentChildren {
         </p>
       </Empty>
     );
-  switch (route.page) {
-    case "overview":
-      return <OverviewPage />;
-    case "findings":
-      return <FindingsPage />;
-    case "finding":
-      return <FindingPage id={route.id} />;
-    case "case":
-      return <CasePage id={route.id} />;
-    case "hosts":
-      return <HostsPage />;
-    case "tuning":
-      return <TuningPage />;
-    case "filters":
-      return <FiltersPage />;
-    case "runs":
-      return <RunsPage />;
-    case "inputs":
-      return <InputsPage />;
-    case "config":
-      return <ConfigPage />;
-    case "users":
-      return <UsersPage />;
-    case "keys":
-      return <KeysPage />;
-    case "audit":
-      return <AuditPage />;
-    case "account":
-      return <AccountPage />;
-    case "nowhere":
-      return (
-        <Empty title="There is no such page">
-          <p>
-            The link may be of another version. <a href="/">Back to the overview</a>
-          </p>
-        </Empty>
-      );
-  }
+  return <entry.show />;
 }
 
 /** The pages whose content the filter and the time range choose. */
 const filtered: Partial<Record<Route["page"], string>> = { overview: defaultFrom, findings: defaultFrom, hosts: "now-14d" };
 
-type Theme = "light" | "dark" | "";
-
-function useTheme(): [Theme, (t: Theme) => void] {
-  const [theme, set] = useState<Theme>(() => {
-    const kept = localStorage.getItem("theme");
-    return kept === "light" || kept === "dark" ? kept : "";
-  });
-  useEffect(() => {
-    if (theme) document.documentElement.dataset.theme = theme;
-    else delete document.documentElement.dataset.theme;
-  }, [theme]);
-  return [
-    theme,
-    (t) => {
-      if (t) localStorage.setItem("theme", t);
-      else localStorage.removeItem("theme");
-      set(t);
-    },
-  ];
-}
-
-function Help({ close }: { close: () => void }) {
-  const keys: [string, string][] = [
-    ["/", "go to the filter"],
-    ["j  k", "next and previous row of the lists"],
-    ["Enter", "open the row"],
-    ["Tab", "in the filter: take the completion"],
-    ["Esc", "close what is open"],
-    ["?", "this help"],
-  ];
-  const queries: [string, string][] = [
-    ["host.name: ws-0142", "findings of one host"],
-    ["event.risk_score >= 70 and not process.name: (chrome.exe or msedge.exe)", "risky ones of other processes"],
-    ["fresnel.destination.ip: 203.0.113.0/24", "calls to a network"],
-    ["fresnel.timing.period_s > 60 and fresnel.timing.jitter <= 0.1", "slow and steady timers"],
-    ["fresnel.reasons: {code: signer and points > 5}", "where a reason weighs"],
-    ["updater", "any field that has the text"],
-  ];
-  return (
-    <Dialog title="Help" onClose={close}>
-      <h3>Keys</h3>
-      <dl class="help">
-        {keys.map(([k, what]) => (
-          <div key={k}>
-            <dt>
-              {k.split("  ").map((one) => (
-                <kbd key={one}>{one}</kbd>
-              ))}
-            </dt>
-            <dd>{what}</dd>
-          </div>
-        ))}
-      </dl>
-      <h3>Filters</h3>
-      <dl class="help queries">
-        {queries.map(([q, what]) => (
-          <div key={q}>
-            <dt>
-              <code>{q}</code>
-            </dt>
-            <dd>{what}</dd>
-          </div>
-        ))}
-      </dl>
-      <h3>Risk</h3>
-      <p class="muted">
-        0 to 100: high from 70, medium from 40, some from 10. Reasons and their points stand with each finding. Times are in your zone; hold
-        the pointer over one for UTC.
-      </p>
-    </Dialog>
-  );
-}
-
-function Shell({ me, logout }: { me: Me; logout: () => void }) {
+function Shell({ me, dark, setDark, logout }: { me: Me; dark: boolean; setDark: (dark: boolean) => void; logout: () => void }) {
   const address = useAddress();
   const route = routeOf(address.path);
   const view = viewOf(address.search);
   const [help, setHelp] = useState(false);
-  const [theme, setTheme] = useTheme();
   useEffect(() => watchKeys(() => setHelp(true)), []);
-  const name =
-    [...entries, ...service].find((e) => e.page === route.page)?.name ??
-    { finding: "Finding", case: "Case", account: "Account" }[route.page as string] ??
-    "Fresnel";
+  const name = entryOf(route)?.name ?? { finding: "Finding", case: "Case", nowhere: "No such page" }[route.page as string] ?? "";
   useEffect(() => {
     document.title = `${name} · Fresnel`;
   }, [name]);
   const fallback = filtered[route.page];
-  const dark = theme ? theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
   const carried = fallback || route.page === "finding" || route.page === "case" ? view : noView;
-  const item = (e: Entry, on: boolean) => (
-    <li key={e.page}>
-      <a href={carry(e.path, e.needs === "read" ? carried : noView)} aria-current={on ? "page" : undefined}>
-        {e.name}
-      </a>
-    </li>
-  );
-  const mine = service.filter((e) => can(me, e.needs));
+  const mine = entries.filter((e) => can(me, e.needs));
   return (
     <ViewContext.Provider value={view}>
       <a class="skip" href="#main">
@@ -217,11 +99,22 @@ function Shell({ me, logout }: { me: Me; logout: () => void }) {
         </a>
         <nav aria-label="Pages">
           <ul>
-            {entries.map((e) =>
-              item(e, e.page === route.page || (e.page === "findings" && (route.page === "finding" || route.page === "case"))),
-            )}
-            {mine.length > 0 && <li class="gap" aria-hidden="true" />}
-            {mine.map((e) => item(e, e.page === route.page))}
+            {mine.map((e, i) => {
+              const on = e.page === route.page || (e.page === "findings" && (route.page === "finding" || route.page === "case"));
+              return (
+                <Fragment key={e.page}>
+                  {e.needs !== "read" && mine[i - 1]?.needs === "read" && <li class="gap" aria-hidden="true" />}
+                  <li>
+                    <a
+                      href={carry(e.page === "overview" ? "/" : `/${e.page}`, e.needs === "read" ? carried : noView)}
+                      aria-current={on ? "page" : undefined}
+                    >
+                      {e.name}
+                    </a>
+                  </li>
+                </Fragment>
+              );
+            })}
           </ul>
         </nav>
         <div class="tools">
@@ -230,7 +123,7 @@ function Shell({ me, logout }: { me: Me; logout: () => void }) {
             class="icon"
             aria-label={dark ? "Light colours" : "Dark colours"}
             title={dark ? "Light colours" : "Dark colours"}
-            onClick={() => setTheme(dark ? "light" : "dark")}
+            onClick={() => setDark(!dark)}
           >
             <svg viewBox="0 0 16 16" width="16" height="16" aria-hidden="true">
               <circle cx="8" cy="8" r="6.250" fill="none" stroke="currentColor" stroke-width="1.500" />
@@ -251,7 +144,9 @@ function Shell({ me, logout }: { me: Me; logout: () => void }) {
       {fallback && <FilterBar fallback={fallback} key={route.page} />}
       <main id="main" tabIndex={-1}>
         {route.page !== "finding" && route.page !== "case" && <h1 class="hidden">{name}</h1>}
-        <Page route={route} me={me} />
+        <DarkContext.Provider value={dark}>
+          <Page route={route} me={me} />
+        </DarkContext.Provider>
       </main>
       {help && <Help close={() => setHelp(false)} />}
       <Toasts />
@@ -266,6 +161,7 @@ type State =
   | { kind: "known"; me: Me };
 
 function App() {
+  const [dark, setDark] = useTheme();
   const [state, set] = useState<State>({ kind: "asking" });
   const ask = () => {
     set({ kind: "asking" });
@@ -309,7 +205,7 @@ function App() {
   if (!me || me.must_change) return <LoginPage me={me} done={(m) => set({ kind: "known", me: m })} />;
   return (
     <SessionContext.Provider value={me}>
-      <Shell me={me} logout={logout} />
+      <Shell me={me} dark={dark} setDark={setDark} logout={logout} />
     </SessionContext.Provider>
   );
 }

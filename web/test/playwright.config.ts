@@ -1,6 +1,6 @@
 import { defineConfig, devices } from "@playwright/test";
 
-const chrome = {
+export const chrome = {
   ...devices["Desktop Chrome"],
   viewport: { width: 1280, height: 900 },
   timezoneId: "Europe/Berlin",

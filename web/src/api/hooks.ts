@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useRef, useState } from "preact/hooks";
+import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { APIError, get } from "./client";
 
 export interface Loaded<T> {
@@ -20,7 +20,8 @@ export function useAPI<T>(path: string | null, everySeconds = 0): Loaded<T> {
   });
   const [turn, setTurn] = useState(0);
   const reload = useCallback(() => setTurn((n) => n + 1), []);
-  useEffect(() => {
+  // Before the paint: the answer is waited for, the paint is not.
+  useLayoutEffect(() => {
     if (path === null) {
       set({ path, data: null, error: null, loading: false });
       return;
@@ -49,8 +50,8 @@ export function asError(e: unknown): APIError {
   return e instanceof APIError ? e : new APIError(0, { code: "internal", message: e instanceof Error ? e.message : String(e) }, 0);
 }
 
-/** Pages that follow one another, each asked for with the token of the one before. */
-export function usePages<T extends { next?: string }>(path: string) {
+/** Pages that follow one another, each asked for with what the one before says comes next, the further ones by a path of their own. */
+export function usePages<T extends { next?: string | number }>(path: string, further = path, by = "page") {
   const firstPage = useAPI<T>(path);
   const [more, setMore] = useState<{ path: string; pages: T[] }>({ path, pages: [] });
   const [busy, setBusy] = useState(false);
@@ -64,16 +65,16 @@ export function usePages<T extends { next?: string }>(path: string) {
     setBusy(true);
     setError(null);
     try {
-      const page = await get<T>(`${path}${path.includes("?") ? "&" : "?"}page=${encodeURIComponent(next)}`);
+      const page = await get<T>(`${further}${further.includes("?") ? "&" : "?"}${by}=${encodeURIComponent(next)}`);
       if (current.current === path) setMore((m) => ({ path, pages: [...(m.path === path ? m.pages : []), page] }));
     } catch (e) {
       setError(asError(e));
     }
     setBusy(false);
-  }, [next, path]);
+  }, [next, path, further, by]);
   const reload = useCallback(() => {
     setMore({ path, pages: [] });
     firstPage.reload();
   }, [path, firstPage.reload]);
-  return { pages, loading: firstPage.loading, stale: firstPage.stale, error: firstPage.error ?? error, next, load, busy, reload };
+  return { pages, data: pages[0] ?? null, stale: firstPage.stale, error: firstPage.error ?? error, next, load, busy, reload };
 }

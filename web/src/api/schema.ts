@@ -50,7 +50,7 @@ export interface paths {
         };
         /**
          * cases, those first that an analyst would look at first
-         * @description A day back, unless from and to say otherwise. Needs the permission read.
+         * @description A day back, unless from and to say otherwise. With strip, each has a picture of its calls: the events are looked at once for all of them, of a long time range the newest five million or so. Needs the permission read.
          */
         get: operations["listCases"];
         put?: never;
@@ -94,8 +94,8 @@ export interface paths {
          */
         get: operations["getConfig"];
         /**
-         * save settings of what detection looks for
-         * @description They count from the next run on, also after a new start, unless the environment or a flag says otherwise. It stands in the trail. Needs the permission manage.
+         * save settings of what detection looks for, and forget others that were saved
+         * @description All of it or nothing. They count from the next run on, also after a new start, unless the environment or a flag says otherwise. It stands in the trail. Needs the permission manage.
          */
         put: operations["saveConfig"];
         post?: never;
@@ -137,6 +137,26 @@ export interface paths {
          * @description Needs the permission read.
          */
         get: operations["listFields"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/fields/{name}/values": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * the values that findings have in a field, to complete what somebody types
+         * @description Two weeks back, unless from and to say otherwise. Needs the permission read.
+         */
+        get: operations["listFieldValues"];
         put?: never;
         post?: never;
         delete?: never;
@@ -777,17 +797,37 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        Bounds: {
+            choices?: string[];
+            /**
+             * @description whole: a whole number; pair: two numbers, the second not below the first; duration: bounds are in seconds, values such as 168h; list: of some of the choices
+             * @enum {string}
+             */
+            kind: "number" | "whole" | "pair" | "duration" | "switch" | "choice" | "list";
+            /** @description missing where there is none */
+            max?: number;
+            /** @description missing where there is none */
+            min?: number;
+            /** @description min itself is too small */
+            min_excluded?: boolean;
+            /** @description that makes a difference; other values are taken as well */
+            step?: number;
+        };
         CallbackList: {
+            /** @description that each of these calls received; 0 where the event does not say */
+            destination_bytes: number[];
             /** @description calls that are not in the answer, the oldest */
             dropped: number;
-            /** @description which of these were not answered, by their place in seconds, from 0 on */
+            /** @description which of these were not answered, by their place in millis, from 0 on */
             failed: number[];
             /** @description false when the events do not tell whether calls were answered */
             failed_known: boolean;
             /** Format: date-time */
             from: string;
-            /** @description from from to each call, the oldest first; at most 50000 */
-            seconds: number[];
+            /** @description from from to each call, in milliseconds, the oldest first; at most 50000 */
+            millis: number[];
+            /** @description that each of these calls sent; 0 where the event does not say */
+            source_bytes: number[];
             /** Format: date-time */
             to: string;
             /** @description calls in the time range */
@@ -841,6 +881,8 @@ export interface components {
             max_score?: number;
             /** @description at most 20 */
             processes: string[];
+            /** @description calls of the lead, its group to its destination, that the timing model looks at, bucket by bucket, the oldest first; missing where strips were not asked for, or group_by has changed since */
+            strip?: number[];
         };
         CaseList: {
             /** @description by falling risk score, then the newest run first, then by id */
@@ -852,6 +894,8 @@ export interface components {
              * @description begin of the time range; where complete is false, end of the oldest run that was looked at
              */
             from: string;
+            /** @description of the cases, where they were asked for */
+            strips?: components["schemas"]["Strips"];
             /** Format: date-time */
             to: string;
             /** @description cases, also those that are not in the answer */
@@ -881,6 +925,8 @@ export interface components {
             saved: components["schemas"]["SavedSetting"][];
             /** @description in the order of the settings file */
             settings: components["schemas"]["Setting"][];
+            /** @description the points of the rank, in the order of the pieces of evidence; levels that are plain, which always have 0, are left out */
+            weights: components["schemas"]["Weight"][];
         };
         ConfigAnswer: {
             /** @description of the settings in force, by key */
@@ -889,6 +935,8 @@ export interface components {
             saved: components["schemas"]["SavedSetting"][];
         };
         ConfigRequest: {
+            /** @description keys of settings that were saved: from then on the settings file counts again, or the default */
+            forget?: string[];
             /** @description values in YAML by their keys, such as beacon.max_jitter: "0.2"; only of what detection looks for. What was saved of other keys stays */
             set: {
                 [key: string]: string;
@@ -1068,6 +1116,22 @@ export interface components {
             /** @description by name */
             fields: components["schemas"]["Field"][];
         };
+        FieldValues: {
+            /** @description false when the time range holds more findings than one request looks at: the oldest are missing */
+            complete: boolean;
+            field: string;
+            /**
+             * Format: date-time
+             * @description begin of the time range; where complete is false, end of the oldest run that was looked at
+             */
+            from: string;
+            /** @description there are others that begin so */
+            more: boolean;
+            /** Format: date-time */
+            to: string;
+            /** @description by falling number of findings */
+            values: components["schemas"]["Facet"][];
+        };
         FilterClause: {
             conditions: components["schemas"]["FilterCondition"][];
             /** @description the clause is one of the default filter that the settings leave out */
@@ -1144,10 +1208,14 @@ export interface components {
             name: string;
             /** @description where its changes came from: default where there are none */
             origin: string;
+            /** @description what is in it without changes; empty for a set that is not built in */
+            original: string[];
             /** @description values that the settings remove */
             removed: string[];
-            /** @description the settings put other values in place of the built-in ones */
+            /** @description the settings put other values, or none, in place of the built-in ones */
             replaced: boolean;
+            /** @description keys of its changes that people saved, which can be forgotten */
+            saved: string[];
             /** @description what is in it, after the changes of the settings */
             values: string[];
         };
@@ -1640,6 +1708,8 @@ export interface components {
             jitter?: number;
             /** @enum {string} */
             level: "high" | "medium" | "some" | "low" | "unranked";
+            /** @description buckets of the window with events */
+            non_empty_buckets?: number;
             period_s?: number;
             risk_score?: number;
             /** Format: date-time */
@@ -1796,6 +1866,8 @@ export interface components {
             tests: components["schemas"]["TestLine"][];
         };
         Setting: {
+            /** @description missing where it is not tunable, or a list of clauses or a mapping */
+            bounds?: components["schemas"]["Bounds"];
             /** @description as YAML on one line; empty for settings of a name of the user's choice */
             default: string;
             /** @description what the setting means */
@@ -1804,6 +1876,8 @@ export interface components {
             key: string;
             /** @description where the value came from: default, the file, who saved it, the environment or a flag */
             origin: string;
+            /** @description it says what detection looks for, and can be tried and saved */
+            tunable: boolean;
             /** @description as YAML on one line; never a secret */
             value: string;
         };
@@ -1815,9 +1889,13 @@ export interface components {
             to: string;
         };
         SettingProblem: {
+            /** @description the part of the message that says what was got */
+            got?: string;
             key: string;
             /** @description what was got, and what was wanted */
             message: string;
+            /** @description the part of the message that says what was wanted */
+            want?: string;
         };
         Step: {
             /**
@@ -1841,6 +1919,16 @@ export interface components {
              * @description time of the oldest event; missing without events
              */
             oldest?: string;
+        };
+        Strips: {
+            buckets: number;
+            /**
+             * Format: date-time
+             * @description begin of the first bucket: of a time range with too many events that of its newest part
+             */
+            from: string;
+            /** @description length of a bucket */
+            step_s: number;
         };
         TestLine: {
             /** @description its name under beacon_stats */
@@ -1912,6 +2000,8 @@ export interface components {
              * @description end of the window of a run; whole seconds, not to come. The run need not have been made
              */
             end: string;
+            /** @description keys of settings that were saved, which do not count */
+            forget?: string[];
             /** @description values in YAML by their keys, such as beacon.max_jitter: "0.2"; only of what detection looks for. Others are as they are in force */
             set: {
                 [key: string]: string;
@@ -1950,6 +2040,22 @@ export interface components {
             product: string;
             store: components["schemas"]["StoreSize"];
             version: string;
+        };
+        Weight: {
+            /** @description also, unless the levels of the piece have no order, no level may have fewer points than the one before */
+            bounds: components["schemas"]["Bounds"];
+            /** @description points that are shipped */
+            default: number;
+            /** @description when a finding is at this level */
+            doc: string;
+            /** @description such as rank.weights.folder.temp */
+            key: string;
+            level: string;
+            /** @description where the points came from: default, the file, who saved them, the environment or a flag */
+            origin: string;
+            piece: string;
+            /** @description in force */
+            points: number;
         };
         WhatIf: {
             after: components["schemas"]["WhatIfSide"];
@@ -2252,6 +2358,8 @@ export interface operations {
                 singles?: boolean;
                 /** @description most cases in the answer */
                 limit?: number;
+                /** @description most buckets of the strips; 0 for no strips, which spares a look at the events of the time range */
+                strip?: number;
             };
             header?: never;
             path?: never;
@@ -2364,6 +2472,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             429: components["responses"]["TooManyRequests"];
@@ -2429,6 +2538,45 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    listFieldValues: {
+        parameters: {
+            query?: {
+                /** @description first time: RFC 3339, a date, or relative as in queries: now-24h, now/d */
+                from?: string;
+                /** @description last time, included; written as from; now when it is left out */
+                to?: string;
+                /** @description begin of the values, whatever the case; without one all are wanted */
+                prefix?: string;
+                /** @description most values in the answer */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description of a field, as /api/v1/fields lists it, whose values are texts, addresses, or true and false */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FieldValues"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     getFilter: {
         parameters: {
             query?: never;
@@ -2480,6 +2628,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             429: components["responses"]["TooManyRequests"];
@@ -2496,6 +2645,8 @@ export interface operations {
                 from?: string;
                 /** @description last time, included; written as from; now when it is left out */
                 to?: string;
+                /** @description end of the window of a run: findings of this run alone, RFC 3339; not together with from and to */
+                run?: string;
                 /** @description latest: of each group and destination the newest document in the time range; all: those of all runs */
                 view?: "latest" | "all";
                 /** @description next of the page before; all other parameters must be those of the first page */
@@ -2541,6 +2692,8 @@ export interface operations {
                 from?: string;
                 /** @description last time, included; written as from; now when it is left out */
                 to?: string;
+                /** @description end of the window of a run: findings of this run alone, RFC 3339; not together with from and to */
+                run?: string;
                 /** @description latest: of each group and destination the newest document in the time range; all: those of all runs */
                 view?: "latest" | "all";
             };
@@ -3525,6 +3678,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             429: components["responses"]["TooManyRequests"];

@@ -18,7 +18,13 @@ export interface Completion {
   to: number;
   options: Option[];
   /** The field whose values are asked for, with what has been typed of one. */
-  value?: { field: string; prefix: string };
+  value?: { field: Field; prefix: string };
+}
+
+/** A value that there is, and what is known of it. */
+export interface Value {
+  value: string;
+  detail: string;
 }
 
 const ends = new Set([" ", "\t", "(", ")", "{", "}", ":", "<", ">", "="]);
@@ -53,6 +59,16 @@ function before(text: string): { field: string } | "clause" | "field" {
   return "clause";
 }
 
+/** The objects whose brace is open: names stand there without theirs. */
+function within(text: string): string {
+  const open: string[] = [];
+  for (const m of text.matchAll(/"(?:\\.|[^"\\])*"?|([^\s(){}:<>="]+)\s*:\s*\{|\}/g)) {
+    if (m[1]) open.push(`${open.at(-1) ?? ""}${m[1]}.`);
+    else if (m[0] === "}") open.pop();
+  }
+  return open.at(-1) ?? "";
+}
+
 function rank(name: string, word: string): number {
   const n = name.toLowerCase();
   if (n.startsWith(word)) return 0;
@@ -76,23 +92,26 @@ const first = [
 
 const most = 12;
 
-export function complete(text: string, caret: number, fields: Field[], values: string[] = []): Completion {
+export function complete(text: string, caret: number, all: Field[], values: Value[] = []): Completion {
   const { start, quoted } = wordStart(text, caret);
+  const object = within(text.slice(0, start));
+  const fields = all.filter((f) => f.name.startsWith(object));
+  const nameOf = (f: Field) => f.name.slice(object.length);
   const typed = text.slice(start, caret);
   const place = before(text.slice(0, start));
   const word = typed.toLowerCase();
   if (typeof place === "object") {
-    const field = fields.find((f) => f.name === place.field);
+    const field = fields.find((f) => nameOf(f) === place.field);
     if (!field) return { from: start, to: caret, options: [] };
     const prefix = quoted ? typed.slice(1).replace(/\\(.)/g, "$1") : typed;
-    const known = field.type === "boolean" ? ["true", "false"] : field.values?.length ? field.values : values;
-    const options = known
-      .filter((v) => v.toLowerCase().includes(prefix.toLowerCase()) && v !== typed)
+    const few = field.type === "boolean" ? ["true", "false"] : field.values;
+    const options = (few?.length ? few.map((value) => ({ value, detail: "" })) : values)
+      .filter(({ value }) => value.toLowerCase().startsWith(prefix.toLowerCase()) && value !== typed)
       .slice(0, most)
-      .map((v) => ({ label: v, insert: `${literal(v)} `, detail: "" }));
+      .map(({ value, detail }) => ({ label: value, insert: `${literal(value)} `, detail }));
     let to = caret;
     if (quoted && text[caret] === '"') to++;
-    return { from: start, to, options, value: { field: field.name, prefix } };
+    return { from: start, to, options, value: { field, prefix } };
   }
   if (quoted) return { from: start, to: caret, options: [] };
   if (place === "clause") {
@@ -105,14 +124,13 @@ export function complete(text: string, caret: number, fields: Field[], values: s
   }
   const options = fields
     .filter((f) => !f.name.startsWith("fresnel.other_destinations"))
-    .map((f) => ({ f, r: rank(f.name, word), p: first.indexOf(f.name) }))
+    .map((f) => ({ f, r: rank(nameOf(f), word), p: first.indexOf(f.name) }))
     .filter((x) => x.r < 3)
     .sort((a, b) => a.r - b.r || (a.p < 0 ? 99 : a.p) - (b.p < 0 ? 99 : b.p) || (a.f.name < b.f.name ? -1 : 1))
     .slice(0, most)
     .map(({ f }) => ({
-      label: f.name,
-      insert:
-        f.type === "number" ? `${f.name} >= ` : f.type === "objects" ? `${f.name}: {` : f.type === "time" ? `${f.name} >= ` : `${f.name}: `,
+      label: nameOf(f),
+      insert: `${nameOf(f)}${f.type === "number" || f.type === "time" ? " >= " : f.type === "objects" ? ": {" : ": "}`,
       detail: f.doc ?? f.type,
     }));
   return { from: start, to: caret, options };

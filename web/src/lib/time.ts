@@ -15,6 +15,19 @@ function format(zone: Zone, options: Intl.DateTimeFormatOptions): Intl.DateTimeF
 }
 
 function parts(ms: number, zone: Zone): Record<string, string> {
+  // The viewer's zone and UTC a date knows by itself, in a tenth of the time; pages show hundreds.
+  if (zone === undefined || zone === "UTC") {
+    const d = zone ? new Date(ms) : new Date(ms - new Date(ms).getTimezoneOffset() * 60_000);
+    const two = (n: number) => String(n).padStart(2, "0");
+    return {
+      year: String(d.getUTCFullYear()),
+      month: two(d.getUTCMonth() + 1),
+      day: two(d.getUTCDate()),
+      hour: two(d.getUTCHours()),
+      minute: two(d.getUTCMinutes()),
+      second: two(d.getUTCSeconds()),
+    };
+  }
   const f = format(zone, { year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit" });
   return Object.fromEntries(f.formatToParts(ms).map((p) => [p.type, p.value]));
 }
@@ -41,6 +54,11 @@ export function day(ms: number, zone?: Zone): string {
 
 export function utc(ms: number): string {
   return `${full(ms, "UTC")} UTC`;
+}
+
+/** Both, where nothing can be shown on hover. */
+export function withUTC(ms: number): string {
+  return `${short(ms)} (${utc(ms)})`;
 }
 
 /** How many milliseconds the clock of a zone is ahead of UTC at a time. */

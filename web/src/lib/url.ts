@@ -17,9 +17,15 @@ export type Params = Record<string, string | number | boolean | undefined>;
 
 /** A path with parameters; those that are empty are left out. */
 export function link(path: string, ...params: Params[]): string {
-  const p = new URLSearchParams();
-  for (const [k, v] of Object.entries(Object.assign({}, ...params) as Params)) {
-    if (v !== undefined && v !== "" && v !== false) p.set(k, String(v));
+  return changed(path, "", Object.assign({}, ...params));
+}
+
+/** An address with other parameters; those that are empty are left out. */
+export function changed(path: string, search: string, change: Params): string {
+  const p = new URLSearchParams(search);
+  for (const [k, v] of Object.entries(change)) {
+    if (v === undefined || v === "" || v === false) p.delete(k);
+    else p.set(k, String(v));
   }
   const text = p.toString().replaceAll("+", "%20");
   return text ? `${path}?${text}` : path;
@@ -46,48 +52,17 @@ function loose(q: string): boolean {
   return /(^|[\s()])or([\s()]|$)/i.test(bare);
 }
 
-export type Route =
-  | {
-      page:
-        | "overview"
-        | "findings"
-        | "hosts"
-        | "tuning"
-        | "filters"
-        | "runs"
-        | "inputs"
-        | "config"
-        | "users"
-        | "keys"
-        | "audit"
-        | "account"
-        | "nowhere";
-    }
-  | { page: "finding" | "case"; id: string };
+/** The pages whose addresses have no more than their name. The overview has none. */
+const names = ["findings", "hosts", "tuning", "filters", "runs", "inputs", "config", "users", "keys", "audit", "account"] as const;
+
+export type Name = "overview" | (typeof names)[number];
+
+export type Route = { page: Name | "nowhere" } | { page: "finding" | "case"; id: string };
 
 export function routeOf(path: string): Route {
   const [first = "", second, ...more] = path.replace(/^\/+|\/+$/g, "").split("/");
-  if (more.length > 0) return { page: "nowhere" };
-  if (second === undefined) {
-    switch (first) {
-      case "":
-        return { page: "overview" };
-      case "findings":
-      case "hosts":
-      case "tuning":
-      case "filters":
-      case "runs":
-      case "inputs":
-      case "config":
-      case "users":
-      case "keys":
-      case "audit":
-      case "account":
-        return { page: first };
-    }
-    return { page: "nowhere" };
-  }
-  if (first === "findings" && /^[0-9a-f]{64}$/.test(second)) return { page: "finding", id: second };
-  if (first === "cases" && /^[0-9a-f]{32}$/.test(second)) return { page: "case", id: second };
+  if (second === undefined) return { page: first === "" ? "overview" : (names.find((n) => n === first) ?? "nowhere") };
+  if (more.length === 0 && first === "findings" && /^[0-9a-f]{64}$/.test(second)) return { page: "finding", id: second };
+  if (more.length === 0 && first === "cases" && /^[0-9a-f]{32}$/.test(second)) return { page: "case", id: second };
   return { page: "nowhere" };
 }

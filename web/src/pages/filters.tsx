@@ -1,74 +1,92 @@
 import { useState } from "preact/hooks";
-import { type APIError, type Schema, request } from "../api/client";
-import { asError, useAPI } from "../api/hooks";
+import type { Schema } from "../api/client";
+import { useAPI } from "../api/hooks";
 import { count, plural } from "../lib/format";
-import { type Changes, extension, trialLink, valuesOf } from "../lib/tuning";
+import { type Changes, settingsOf, trialLink, valuesOf } from "../lib/tuning";
+import { Asked } from "../ui/asked";
+import { Problems, SaveDialog, type Saving } from "../ui/change";
 import { can, useMe } from "../ui/context";
-import { Copy, Dialog, Empty, Failed, Loading, Panel, Text, When, toast } from "../ui/parts";
-import { useTried } from "../ui/tried";
+import { Copy, Empty, Failed, Panel, Text, When } from "../ui/parts";
+import { here, navigate, useParam } from "../ui/router";
+import { type Column, Table } from "../ui/table";
+import { type Tried, useTried } from "../ui/tried";
 
-type Detail = Schema["FilterDetail"];
+type Filter = Schema["FilterDetail"];
 type Preview = Schema["FilterPreview"];
+type FilterSet = Schema["FilterSet"];
 
 export function FiltersPage() {
-  const me = useMe();
-  const filter = useAPI<Detail>("/api/v1/filter");
+  const filter = useAPI<Filter>("/api/v1/filter");
   const runs = useAPI<Schema["RunList"]>("/api/v1/runs?limit=1");
   const [turn, setTurn] = useState(0);
-  if (filter.error || runs.error) {
-    const failed = filter.error ? filter : runs;
-    return (
-      <Panel id="clauses" title="Filter">
-        <Failed what="The filter" error={failed.error as APIError} retry={failed.reload} />
-      </Panel>
-    );
-  }
-  if (!filter.data || !runs.data) return <Loading what="the filter" rows={8} />;
-  const end = runs.data.runs[0]?.end ?? "";
+  const reload = () => {
+    filter.reload();
+    runs.reload();
+    setTurn((n) => n + 1);
+  };
+  const data = filter.data && runs.data && { filter: filter.data, end: runs.data.runs[0]?.end ?? "" };
+  return (
+    <Asked of={{ data, error: filter.error ?? runs.error, reload }} what="the filter" rows={8}>
+      {({ filter, end }) => <Parts key={turn} filter={filter} end={end} reload={reload} />}
+    </Asked>
+  );
+}
+
+function Parts({ filter, end, reload }: { filter: Filter; end: string; reload: () => void }) {
+  const now = useTried<Preview>("/api/v1/filter/preview", end ? { end, set: {} } : null);
+  const [name] = useParam("set", "common_processes");
+  const set = filter.sets.find((s) => s.name === name) ?? filter.sets[0];
   return (
     <>
-      <Clauses key={turn} filter={filter.data} end={end} />
-      <Extend
-        filter={filter.data}
-        end={end}
-        manage={can(me, "manage")}
-        done={() => {
-          filter.reload();
-          setTurn((n) => n + 1);
-        }}
-      />
-      <Sets sets={filter.data.sets} />
+      <Clauses filter={filter} now={now} end={end} />
+      <Sets filter={filter} now={now.data} />
+      {set && <Change key={set.name} set={set} sets={filter.sets} end={end} done={reload} />}
     </>
   );
 }
 
-function Clauses({ filter, end }: { filter: Detail; end: string }) {
-  const now = useTried<Preview>("/api/v1/filter/preview", end ? { end, set: {} } : null);
-  const counts = now.data?.clauses ?? [];
+interface Clause {
+  name: string;
+  rule: string;
+  kept: boolean;
+  origin: string;
+  leftOut: boolean;
+  events: number | undefined;
+}
+
+function clausesOf(filter: Filter, now: Preview | null): Clause[] {
+  const counts = now?.clauses ?? [];
+  const decided = filter.clauses.map((c) => ({
+    ...c,
+    kept: c.side === "include",
+    leftOut: c.dropped ?? false,
+    events: c.dropped ? undefined : counts.find((n) => n.side === c.side && n.name === c.name)?.before,
+  }));
+  const rest = counts
+    .filter((c) => c.side === "otherwise")
+    .map((c) => ({ ...c, rule: "", origin: "default", leftOut: false, events: c.before }));
+  return [...decided, ...rest];
+}
+
+function Clauses({ filter, now, end }: { filter: Filter; now: Tried<Preview>; end: string }) {
+  const rows = clausesOf(filter, now.data);
   const total = now.data?.events ?? 0;
-  const of = (side: string, name: string) => counts.find((c) => c.side === side && c.name === name)?.before;
-  const rest = counts.filter((c) => c.side === "otherwise");
-  const rows: {
-    key: string;
-    name: string;
-    side: string;
-    rule: string;
-    kept: boolean;
-    origin: string;
-    dropped: boolean;
-    events: number | undefined;
-  }[] = [
-    ...filter.clauses.map((c) => ({
-      key: `${c.side} ${c.name}`,
-      name: c.name,
-      side: c.side,
-      rule: c.rule,
-      kept: c.side === "include",
-      origin: c.origin,
-      dropped: c.dropped ?? false,
-      events: c.dropped ? undefined : of(c.side, c.name),
-    })),
-    ...rest.map((c) => ({ key: c.name, name: c.name, side: "", rule: "", kept: c.kept, origin: "", dropped: false, events: c.before })),
+  const columns: Column<Clause>[] = [
+    { head: "clause", kind: "t", cell: (c) => <Text>{c.name}</Text> },
+    {
+      head: "what it does",
+      kind: "t",
+      cell: (c) =>
+        c.leftOut ? <span class="muted">left out by the settings</span> : c.kept ? "lets in" : <span class="tag">throws out</span>,
+    },
+    { head: "events with", kind: "code v doc", cell: (c) => (c.rule ? <Text>{c.rule}</Text> : <span class="muted">–</span>) },
+    { head: "events", kind: "n", cell: (c) => (c.events === undefined ? "–" : count(c.events)) },
+    {
+      head: "share",
+      kind: "n wide",
+      cell: (c) => (c.events === undefined || total === 0 ? "–" : <Share n={c.events} of={total} kept={c.kept} />),
+    },
+    { head: "from", kind: "wide", cell: (c) => <Text>{c.origin}</Text> },
   ];
   return (
     <Panel
@@ -83,7 +101,7 @@ function Clauses({ filter, end }: { filter: Detail; end: string }) {
               looked at. The timing model also looks at what only clauses about processes throw out.
             </>
           )}
-          {!end && "How many events each decides shows after the first run."}
+          {!end && "How many events each decides shows after the first run."} Under <a href="/tuning">Tuning</a> each can be left out.
         </>
       }
     >
@@ -95,116 +113,160 @@ function Clauses({ filter, end }: { filter: Detail; end: string }) {
           <p>Every event is looked at.</p>
         </Empty>
       ) : (
-        <div class="scroll">
-          <table class="list">
-            <thead>
-              <tr>
-                <th>clause</th>
-                <th>what it does</th>
-                <th>events with</th>
-                <th class="n">events</th>
-                <th class="n">share</th>
-                <th class="wide">from</th>
-              </tr>
-            </thead>
-            <tbody>
-              {rows.map((r) => (
-                <tr key={r.key} data-row class={r.origin && r.origin !== "default" ? "own" : ""}>
-                  <td class="v">
-                    <Text>{r.name}</Text>
-                  </td>
-                  <td class="t">
-                    {r.dropped ? (
-                      <span class="muted">left out by the settings</span>
-                    ) : r.kept ? (
-                      "lets in"
-                    ) : (
-                      <span class="tag">throws out</span>
-                    )}
-                  </td>
-                  <td class="code v">{r.rule ? <Text>{r.rule}</Text> : <span class="muted">–</span>}</td>
-                  <td class="n">{r.events === undefined ? "–" : count(r.events)}</td>
-                  <td class="n">
-                    {r.events === undefined || total === 0 ? (
-                      "–"
-                    ) : (
-                      <>
-                        <svg class="share" viewBox="0 0 60 8" aria-hidden="true">
-                          <rect class="ground" width="60" height="8" />
-                          <rect class={r.kept ? "fill" : "out"} width={(60 * r.events) / total} height="8" />
-                        </svg>{" "}
-                        {percent(r.events, total)}
-                      </>
-                    )}
-                  </td>
-                  <td class="wide">
-                    <Text>{r.origin}</Text>
-                  </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <Table
+          label="Clauses"
+          columns={columns}
+          rows={rows}
+          id={(c) => `${c.kept} ${c.name}`}
+          mark={(c) => (c.origin === "default" ? "" : "own")}
+        />
       )}
     </Panel>
   );
 }
 
-function percent(n: number, of: number): string {
+function Share({ n, of, kept }: { n: number; of: number; kept: boolean }) {
   const p = (100 * n) / of;
-  return `${p > 0 && p < 0.1 ? "<0.1" : p.toFixed(p > 0 && p < 9.95 ? 1 : 0)} %`;
+  return (
+    <>
+      <svg class="share" viewBox="0 0 60 8" aria-hidden="true">
+        <rect class="ground" width="60" height="8" />
+        <rect class={kept ? "fill" : "out"} width={(60 * n) / of} height="8" />
+      </svg>{" "}
+      {p > 0 && p < 0.1 ? "<0.1" : p.toFixed(p > 0 && p < 9.95 ? 1 : 0)} %
+    </>
+  );
 }
 
-function Extend({ filter, end, manage, done }: { filter: Detail; end: string; manage: boolean; done: () => void }) {
-  const [name, setName] = useState("common_processes");
-  const [text, setText] = useState("");
-  const [asking, setAsking] = useState(false);
-  const set = filter.sets.find((s) => s.name === name) ?? filter.sets[0];
-  const values = valuesOf(text);
-  const fresh = set ? values.filter((v) => !set.values.includes(v)) : [];
-  const changes = set ? extension(set.name, set.added, fresh) : {};
-  const tried = useTried<Preview>("/api/v1/filter/preview", end && fresh.length > 0 ? { end, set: changes } : null);
-  const p = tried.data;
-  const problems = tried.error?.body.settings ?? [];
-  if (!set)
-    return (
-      <Panel id="extend" title="Extend a set">
-        <Empty title="No set">
-          <p>The clauses name none. Sets are made in the settings file.</p>
-        </Empty>
-      </Panel>
-    );
+function changesOf(s: FilterSet): string {
+  return [
+    s.replaced && "other values in place of the built-in ones",
+    s.added.length > 0 && `${count(s.added.length)} added`,
+    s.removed.length > 0 && `${count(s.removed.length)} removed`,
+  ]
+    .filter(Boolean)
+    .join(", ");
+}
+
+function Sets({ filter, now }: { filter: Filter; now: Preview | null }) {
+  const clauses = clausesOf(filter, now);
+  const columns: Column<FilterSet>[] = [
+    {
+      head: "set",
+      kind: "t",
+      cell: (s) => (
+        <a class="row-link" href={`${here({ ...untouched, set: s.name })}#change`}>
+          <Text>{s.name}</Text>
+        </a>
+      ),
+    },
+    { head: "values", kind: "n", cell: (s) => count(s.values.length) },
+    {
+      head: "such as",
+      kind: "code v wide",
+      cell: (s) => <Text>{`${s.values.slice(0, 3).join(", ")}${s.values.length > 3 ? ", …" : ""}`}</Text>,
+    },
+    {
+      head: "clauses that ask it",
+      cell: (s) =>
+        clauses
+          .filter((c) => s.clauses.includes(c.name))
+          .map((c) => (
+            <div key={c.name}>
+              <Text>{c.name}</Text>{" "}
+              <span class="muted">{c.events !== undefined && `${c.kept ? "lets in" : "throws out"} ${plural(c.events, "event")}`}</span>
+            </div>
+          )),
+    },
+    {
+      head: "changes",
+      kind: "t",
+      cell: (s) =>
+        changesOf(s) ? <Text>{`${changesOf(s)} (${s.origin})`}</Text> : <span class="muted">{s.built_in ? "as built in" : "–"}</span>,
+    },
+  ];
   return (
     <Panel
-      id="extend"
-      title="Extend a set"
+      id="sets"
+      title="Sets"
+      note="Values that belong together. A clause names one by a $ before it. Open one to see its values, and to change them."
+    >
+      {filter.sets.length === 0 ? (
+        <Empty title="No set">
+          <p>The clauses name their values themselves. Sets are made in the settings file.</p>
+        </Empty>
+      ) : (
+        <Table label="Sets" columns={columns} rows={filter.sets} id={(s) => s.name} mark={(s) => (changesOf(s) ? "own" : "")} />
+      )}
+    </Panel>
+  );
+}
+
+/** What the address has of a change that has not begun. */
+const untouched = { add: "", remove: "", back: "", reset: "" };
+
+/** Values that were clicked, as the address has them: one on a line, since they may have commas. */
+function useLines(name: string): [string[], (value: string) => void] {
+  const [text, set] = useParam(name);
+  const lines = text ? text.split("\n") : [];
+  return [lines, (v) => set((lines.includes(v) ? lines.filter((l) => l !== v) : [...lines, v]).join("\n"))];
+}
+
+function Change({ set, sets, end, done }: { set: FilterSet; sets: FilterSet[]; end: string; done: () => void }) {
+  const manage = can(useMe(), "manage");
+  const [text, setText] = useParam("add");
+  const [remove, turnRemove] = useLines("remove");
+  const [back, turnBack] = useLines("back");
+  const [reset] = useParam("reset");
+  const [find, setFind] = useState("");
+  const [asking, setAsking] = useState(false);
+  const typed = valuesOf(text);
+  const saving: Saving = reset ? { set: {}, forget: set.saved } : { set: settingsOf(set, { add: typed, remove, back }) };
+  const any = Object.keys(saving.set).length > 0 || (saving.forget ?? []).length > 0;
+  const tried = useTried<Preview>("/api/v1/filter/preview", end && any ? { end, ...saving } : null);
+  const p = any && !tried.error ? tried.data : null;
+  const clear = (to = "") => navigate(here({ ...untouched, reset: to }), true);
+  const shown = set.values.filter((v) => v.toLowerCase().includes(find.toLowerCase()));
+  return (
+    <Panel
+      id="change"
+      title="Change a set"
       note={manage ? "The effect shows before anything is saved." : "You can look at the effect; an admin can save it."}
       actions={
-        fresh.length > 0 && (
-          <>
-            <a class="button" href={trialLink({ set: changes, end: "" })}>
-              See which findings change
-            </a>
-            <Copy text={assignment(changes)} label="Copy as a setting" />
-            {manage && (
-              <button
-                type="button"
-                class="small primary"
-                disabled={tried.busy || tried.error !== null || !p}
-                onClick={() => setAsking(true)}
-              >
-                Save
+        <>
+          {any && (
+            <>
+              <button type="button" class="small" onClick={() => clear()}>
+                Undo
               </button>
-            )}
-          </>
-        )
+              {!reset && (
+                <>
+                  <a class="button" href={trialLink({ set: saving.set, end: "" })}>
+                    See which findings change
+                  </a>
+                  <Copy text={assignment(saving.set)} label="Copy as a setting" />
+                </>
+              )}
+              {manage && (
+                <button type="button" class="small primary" disabled={tried.busy || !p} onClick={() => setAsking(true)}>
+                  Save
+                </button>
+              )}
+            </>
+          )}
+          {set.saved.length > 0 && !any && (
+            <button type="button" class="small" onClick={() => clear("saved")}>
+              Look at it without what was saved
+            </button>
+          )}
+        </>
       }
     >
       <div class="inline">
         <label>
           Set
-          <select value={set.name} onChange={(e) => setName(e.currentTarget.value)}>
-            {filter.sets.map((s) => (
+          <select value={set.name} onChange={(e) => navigate(here({ ...untouched, set: e.currentTarget.value }), true)}>
+            {sets.map((s) => (
               <option key={s.name} value={s.name}>
                 {s.name}
               </option>
@@ -218,190 +280,142 @@ function Extend({ filter, end, manage, done }: { filter: Detail; end: string; ma
             autocomplete="off"
             spellcheck={false}
             placeholder={set.values[0] ? `such as ${set.values[0]}` : ""}
-            aria-invalid={problems.length > 0 ? true : undefined}
-            aria-describedby={problems.length > 0 ? "extend-wrong" : undefined}
+            aria-invalid={tried.error?.body.settings ? true : undefined}
+            aria-describedby="change-effect"
             onInput={(e) => setText(e.currentTarget.value)}
           />
         </label>
+        <label>
+          Find a value
+          <input type="search" value={find} onInput={(e) => setFind(e.currentTarget.value)} />
+        </label>
       </div>
-      {problems.length > 0 ? (
-        <div class="pad wrong" id="extend-wrong" role="alert">
-          {problems.map((one) => (
-            <p key={one.key}>
-              <Text>{one.message.startsWith(one.key) ? one.message : `${one.key}: ${one.message}`}</Text>
-            </p>
-          ))}
-        </div>
-      ) : fresh.length > 0 && tried.error ? (
-        <Failed what="The effect" error={tried.error} retry={tried.again} />
-      ) : null}
-      <p class="pad muted" role="status">
-        {!end
-          ? "The effect shows after the first run."
-          : values.length > fresh.length && fresh.length === 0
-            ? "The set has that already."
-            : fresh.length === 0
-              ? `Used by ${set.clauses.join(", ") || "no clause"}. Type a value to see which events would come or go.`
+      <div class="pad" id="change-effect">
+        {any && tried.error?.body.settings ? (
+          <div class="wrong" role="alert">
+            <Problems of={tried.error} />
+          </div>
+        ) : any && tried.error ? (
+          <Failed what="The effect" error={tried.error} retry={tried.again} />
+        ) : null}
+        <p class="muted" role="status">
+          {!end
+            ? "The effect shows after the first run."
+            : !any
+              ? typed.length > 0
+                ? "The set has that already."
+                : `Asked by ${set.clauses.join(", ") || "no clause"}. Type a value, or click one that is to go, to see which events would come or go.`
               : tried.busy
                 ? "Looking at the window again …"
-                : p && !tried.error
-                  ? `Of ${plural(p.events, "event")}, ${count(p.kept_before)} are looked at now and ${count(p.kept_after)} would be: ${count(p.newly_left_out)} more thrown out, ${count(p.newly_kept)} more let in.`
-                  : ""}
-      </p>
-      {p && fresh.length > 0 && !tried.error && p.examples.length > 0 && (
-        <div class={`scroll${tried.busy ? " stale" : ""}`}>
-          <table class="list">
-            <thead>
-              <tr>
-                <th>what</th>
-                <th>process</th>
-                <th>destination</th>
-                <th class="wide">host, for one</th>
-                <th>by the clause</th>
-                <th class="n">events</th>
-              </tr>
-            </thead>
-            <tbody>
-              {p.examples.map((x) => (
-                <tr key={`${x.kept} ${x.process} ${x.destination} ${x.clause}`} data-row>
-                  <td class="t">{x.kept ? "let in" : <span class="tag">thrown out</span>}</td>
-                  <td class="v">
-                    <Text>{x.process || "–"}</Text>
-                  </td>
-                  <td class="v">
-                    <Text>{x.destination || "–"}</Text>
-                  </td>
-                  <td class="v wide">
-                    <Text>{x.host}</Text>
-                  </td>
-                  <td class="v">
-                    <Text>{x.clause}</Text>
-                  </td>
-                  <td class="n">{count(x.events)}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
+                : p &&
+                  `Of ${plural(p.events, "event")}, ${count(p.kept_before)} are looked at now and ${count(p.kept_after)} would be: ${count(p.newly_left_out)} more thrown out, ${count(p.newly_kept)} more let in.`}
+        </p>
+      </div>
+      {p && p.examples.length > 0 && (
+        <div class={tried.busy ? "stale" : ""}>
+          <Table
+            label="Events that come or go"
+            columns={exampleColumns}
+            rows={p.examples}
+            id={(x) => `${x.kept} ${x.process} ${x.destination} ${x.clause}`}
+          />
           {(p.examples.length === 20 || !p.examples_complete) && <p class="pad muted">Those with the most events.</p>}
         </div>
       )}
+      <ul class="values code" aria-label={`Values of ${set.name}`}>
+        {shown.map((v) => (
+          <Value
+            key={v}
+            value={v}
+            what="Remove"
+            on={remove.includes(v)}
+            out={remove.includes(v)}
+            own={set.added.includes(v)}
+            turn={() => turnRemove(v)}
+          />
+        ))}
+      </ul>
+      {shown.length === 0 && <p class="pad muted">{set.values.length === 0 ? "The set is empty." : "No value has that in it."}</p>}
+      {set.removed.length > 0 && (
+        <>
+          <p class="pad muted">Removed by the settings ({set.origin}):</p>
+          <ul class="values code" aria-label={`Removed from ${set.name}`}>
+            {set.removed.map((v) => (
+              <Value key={v} value={v} what="Bring back" on={back.includes(v)} out={!back.includes(v)} turn={() => turnBack(v)} />
+            ))}
+          </ul>
+        </>
+      )}
       {asking && p && (
-        <Ask
-          name={set.name}
-          fresh={fresh}
-          changes={changes}
-          preview={p}
+        <SaveDialog
+          title={`Change ${set.name}`}
+          saving={saving}
           close={() => setAsking(false)}
           done={() => {
-            setText("");
+            clear();
             done();
           }}
-        />
+        >
+          <ul>
+            {Object.entries(saving.set).map(([k, v]) => (
+              <li key={k}>
+                <code>
+                  <Text>{`${k}: ${v}`}</Text>
+                </code>
+              </li>
+            ))}
+            {saving.forget?.map((k) => (
+              <li key={k}>
+                <Text>{`${k}: what was saved no longer counts`}</Text>
+              </li>
+            ))}
+          </ul>
+          <p>
+            In the last window {plural(p.newly_left_out, "event")} more would be thrown out, and {count(p.newly_kept)} more let in.
+          </p>
+        </SaveDialog>
       )}
     </Panel>
   );
 }
+
+/** A value of a set, struck out where it is to go. */
+function Value({
+  value,
+  what,
+  on,
+  out,
+  own,
+  turn,
+}: {
+  value: string;
+  what: string;
+  on: boolean;
+  out: boolean;
+  own?: boolean;
+  turn: () => void;
+}) {
+  return (
+    <li class={own ? "own" : ""}>
+      <button type="button" class={out ? "out" : ""} aria-pressed={on} aria-label={`${what} ${value}`} title={what} onClick={turn}>
+        <span aria-hidden="true">{out ? "+" : "×"}</span> <Text>{value}</Text>
+      </button>
+    </li>
+  );
+}
+
+const exampleColumns: Column<Schema["FilterExample"]>[] = [
+  { head: "what", kind: "t", cell: (x) => (x.kept ? "let in" : <span class="tag">thrown out</span>) },
+  { head: "process", kind: "v", cell: (x) => <Text>{x.process || "–"}</Text> },
+  { head: "destination", kind: "v", cell: (x) => <Text>{x.destination || "–"}</Text> },
+  { head: "host, for one", kind: "v wide", cell: (x) => <Text>{x.host}</Text> },
+  { head: "by the clause", kind: "v", cell: (x) => <Text>{x.clause}</Text> },
+  { head: "events", kind: "n", cell: (x) => count(x.events) },
+];
 
 /** A change as the flag --set and the trail write it. */
 function assignment(changes: Changes): string {
   return Object.entries(changes)
     .map(([k, v]) => `${k}=${v}`)
     .join("\n");
-}
-
-function Ask(props: { name: string; fresh: string[]; changes: Changes; preview: Preview; close: () => void; done: () => void }) {
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<APIError | null>(null);
-  const p = props.preview;
-  const save = async () => {
-    setBusy(true);
-    try {
-      await request<Schema["ConfigAnswer"]>("PUT", "/api/v1/config", { set: props.changes });
-      toast("Saved. It counts from the next run on.");
-      props.done();
-      props.close();
-    } catch (e) {
-      setError(asError(e));
-      setBusy(false);
-    }
-  };
-  return (
-    <Dialog title={`Extend ${props.name}`} onClose={props.close}>
-      <p>
-        {plural(props.fresh.length, "value")}: <Text>{props.fresh.join(", ")}</Text>
-      </p>
-      <p>
-        In the last window {plural(p.newly_left_out, "event")} more would be thrown out, and {count(p.newly_kept)} more let in. It counts
-        from the next run on, and stands in the audit trail with your name. Under <a href="/tuning">Tuning</a> it can be reset.
-      </p>
-      {error && (
-        <p class="wrong" role="alert">
-          <Text>{error.message}</Text>
-        </p>
-      )}
-      <button type="button" class="primary" disabled={busy} onClick={save}>
-        Save
-      </button>
-    </Dialog>
-  );
-}
-
-function Sets({ sets }: { sets: Schema["FilterSet"][] }) {
-  return (
-    <Panel id="sets" title="Sets" note="Values that belong together. A clause names one by a $ before it.">
-      {sets.length === 0 ? (
-        <Empty title="No set">
-          <p>The clauses name their values themselves.</p>
-        </Empty>
-      ) : (
-        <ul class="sets">
-          {sets.map((s) => (
-            <SetOf key={s.name} s={s} />
-          ))}
-        </ul>
-      )}
-    </Panel>
-  );
-}
-
-function SetOf({ s }: { s: Schema["FilterSet"] }) {
-  const [open, setOpen] = useState(false);
-  const changes = [
-    s.replaced && "other values in place of the built-in ones",
-    s.added.length > 0 && `${count(s.added.length)} added`,
-    s.removed.length > 0 && `${count(s.removed.length)} removed`,
-  ].filter(Boolean);
-  return (
-    <li>
-      <details onToggle={(e) => setOpen(e.currentTarget.open)}>
-        <summary>
-          <b>
-            <Text>{s.name}</Text>
-          </b>{" "}
-          <span class="muted">
-            {plural(s.values.length, "value")}
-            {s.built_in ? ", built in" : ""}
-            {changes.length > 0 ? `; ${changes.join(", ")} (${s.origin})` : ""}.{" "}
-            {s.clauses.length > 0 ? `For ${s.clauses.join(", ")}` : "For no clause"}.
-          </span>
-        </summary>
-        {open && (
-          <>
-            <ul class="values code">
-              {s.values.map((v) => (
-                <li key={v} class={s.added.includes(v) ? "own" : ""}>
-                  <Text>{v}</Text>
-                </li>
-              ))}
-            </ul>
-            {s.removed.length > 0 && (
-              <p class="muted">
-                Removed: <Text>{s.removed.join(", ")}</Text>
-              </p>
-            )}
-          </>
-        )}
-      </details>
-    </li>
-  );
 }

@@ -266,7 +266,7 @@ function Pictures({ f, history }: { f: Finding; history: History | null }) {
   const list = found.data;
   const { times, failed } = useMemo(() => {
     const base = list ? Date.parse(list.from) : 0;
-    const times = list?.seconds.map((n) => base + n * 1000) ?? [];
+    const times = list?.millis.map((n) => base + n) ?? [];
     return { times, failed: new Set(list?.failed.map((k) => times[k] ?? 0)) };
   }, [list]);
   const near = timer ? timer.period_s * (1 + Math.max(0.25, 2 * timer.jitter)) : 0;
@@ -644,7 +644,7 @@ function Events({ id, f }: { id: string; f: Finding }) {
                             class="small"
                             data-row
                             aria-expanded={shown}
-                            aria-label={`All fields of the event of ${full(Date.parse(e["@timestamp"] ?? ""))}`}
+                            aria-label={`${shown ? "Close the" : "All"} fields of the event of ${full(Date.parse(e["@timestamp"] ?? ""))}`}
                             onClick={() => setOpen(shown ? null : key)}
                           >
                             {shown ? "Close" : "Fields"}
@@ -782,7 +782,7 @@ export function buckets(calls: Call[]): { start: number; bucket: number; counts:
 
 export function CasePage({ id }: { id: string }) {
   const view = useView();
-  const one = useAPI<Schema["CaseDetail"]>(`/api/v1/cases/${id}`);
+  const one = useAPI<Schema["CaseDetail"]>(link(`/api/v1/cases/${id}`, { to: view.to })); // two weeks up to the end of the range
   const lead = one.data?.findings[0]?.fresnel.id;
   const detail = useAPI<Schema["FindingDetail"]>(lead ? `/api/v1/findings/${lead}` : null);
   if (one.error && !one.data)
@@ -815,7 +815,8 @@ export function CasePage({ id }: { id: string }) {
         title="Its findings"
         note={
           <>
-            as the run of <When at={c.run_end} /> has them; {plural(c.runs.length, "run")} of the last two weeks knew the case.
+            as the run of <When at={c.run_end} /> has them; {plural(c.runs.length, "run")} of the two weeks up to <When at={c.to} /> knew
+            the case.
           </>
         }
       >

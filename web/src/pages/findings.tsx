@@ -1,122 +1,96 @@
+import { useMemo } from "preact/hooks";
 import type { Schema } from "../api/client";
 import { usePages } from "../api/hooks";
-import { count, every, jitter, plural } from "../lib/format";
-import { link, and, clause } from "../lib/url";
+import { count, plural } from "../lib/format";
+import { and, clause, link } from "../lib/url";
+import { Asked, More } from "../ui/asked";
 import { ask, carry, useView } from "../ui/context";
-import { Failed, Loading, Panel, Reasons, Risk, Text, When } from "../ui/parts";
-import { useAddress } from "../ui/router";
-import { type Finding, hostOf, placeOf, statsOf, tests, timerOf } from "./document";
-import { NoFindings } from "./overview";
+import { findingColumns } from "../ui/findings";
+import { NoFindings, Panel, Reasons, Text, When } from "../ui/parts";
+import { here, useParam } from "../ui/router";
+import { type Column, type Order, Table } from "../ui/table";
+import { type Finding, statsOf, tests } from "./document";
 
-const sorts = {
-  "event.risk_score": "risk",
-  "host.name": "host",
-  "process.name": "process",
-  "fresnel.destination": "destination",
-  "fresnel.timing.period_s": "period",
-  "fresnel.timing.jitter": "jitter",
-  "fresnel.timing.callbacks": "callbacks",
-  "beacon_stats.beaconing_score": "tests",
-  "fresnel.run.end": "run",
-} as const;
-
-type Sort = keyof typeof sorts;
+const byRisk = "event.risk_score";
+const reasons = (f: Finding) => <Reasons reasons={f.fresnel.reasons} most={3} against={1} />;
 
 export function FindingsPage() {
   const view = useView();
-  const p = new URLSearchParams(useAddress().search);
-  const asked = p.get("sort") ?? "";
-  const sort: Sort = asked in sorts ? (asked as Sort) : "event.risk_score";
-  const order = p.get("order") === "asc" ? "asc" : "desc";
-  const all = p.get("view") === "all";
-  const path = link("/api/v1/findings", ask(view), { sort, order, view: all ? "all" : "", limit: 50, facets: true });
-  const { pages, stale, error, next, load, busy, reload } = usePages<Schema["FindingList"]>(path);
-  const first = pages[0];
-  const rows = pages.flatMap((l) => l.findings);
-  const state = { sort: sort === "event.risk_score" ? "" : sort, order: order === "desc" ? "" : order, view: all ? "all" : "" };
-  const head = (field: Sort, cls = "") => {
-    const on = sort === field;
-    const next = on
-      ? order === "desc"
-        ? "asc"
-        : "desc"
-      : field === "host.name" || field === "process.name" || field === "fresnel.destination"
-        ? "asc"
-        : "desc";
-    return (
-      <th class={cls} aria-sort={on ? (order === "desc" ? "descending" : "ascending") : undefined}>
-        <a href={carry("/findings", view, { ...state, sort: field, order: next === "desc" ? "" : next })}>
-          {sorts[field]}
-          {on && <span aria-hidden="true">{order === "desc" ? " ▾" : " ▴"}</span>}
-        </a>
-      </th>
-    );
+  const columns = useMemo<Column<Finding>[]>(
+    () => [
+      ...findingColumns<Finding>((f) => ({ finding: f, href: carry(`/findings/${f.fresnel.id}`, view) })),
+      {
+        head: "callbacks",
+        kind: "n wide",
+        sort: "fresnel.timing.callbacks",
+        cell: (f) => (f.fresnel.timing ? count(f.fresnel.timing.callbacks) : "–"),
+      },
+      { head: "tests", kind: "wide", sort: "beacon_stats.beaconing_score", cell: (f) => <Tests f={f} /> },
+      { head: "run", kind: "t wide", sort: "fresnel.run.end", cell: (f) => <When at={f.fresnel.run.end} /> },
+    ],
+    [view],
+  );
+  const [asked] = useParam("sort", byRisk);
+  const by = columns.some((c) => c.sort === asked) ? asked : byRisk;
+  const order: Order = useParam("order")[0] === "asc" ? "asc" : "desc";
+  const all = useParam("view")[0] === "all";
+  const shown = all ? "all" : "";
+  const asks = { sort: by, order, view: shown, limit: 25 }; // two screens: each row costs time to read and to draw
+  const list = usePages<Schema["FindingList"]>(
+    link("/api/v1/findings", ask(view), { ...asks, facets: true }),
+    link("/api/v1/findings", ask(view), asks),
+  );
+  const sorting = {
+    by,
+    order,
+    href: (by: string, order: Order) => here({ sort: by === byRisk ? "" : by, order: order === "desc" ? "" : order }),
   };
+  const total = list.data?.total ?? 0;
   return (
     <>
-      {first?.facets && first.total > 0 && <Facets f={first.facets} />}
+      {list.data?.facets && total > 0 && <Facets f={list.data.facets} />}
       <Panel
         id="findings"
         title="Findings"
         note={
-          first
-            ? `${plural(first.total, all ? "document" : "finding")}${all ? " of all runs" : ", each host, process and destination once"}.`
-            : undefined
+          list.data &&
+          `${plural(total, all ? "document" : "finding")}${all ? " of all runs" : ", each host, process and destination once"}.`
         }
         actions={
           <>
             <div class="switch" role="group" aria-label="Which documents">
-              <a aria-current={all ? undefined : "true"} href={carry("/findings", view, { ...state, view: "" })}>
+              <a aria-current={all ? undefined : "true"} href={here({ view: "" })}>
                 newest
               </a>
-              <a aria-current={all ? "true" : undefined} href={carry("/findings", view, { ...state, view: "all" })}>
+              <a aria-current={all ? "true" : undefined} href={here({ view: "all" })}>
                 all runs
               </a>
             </div>
-            <a class="button" download href={link("/api/v1/findings.ndjson", ask(view), { view: all ? "all" : "" })}>
+            <a class="button" download href={link("/api/v1/findings.ndjson", ask(view), { view: shown })}>
               Export
             </a>
           </>
         }
       >
-        {error && !first ? (
-          <Failed what="The findings" error={error} retry={reload} />
-        ) : !first ? (
-          <Loading what="findings" rows={8} />
-        ) : rows.length === 0 ? (
-          <NoFindings />
-        ) : (
-          <>
-            <div class={`scroll${stale ? " stale" : ""}`}>
-              <table class="list cases">
-                <thead>
-                  <tr>
-                    {head("event.risk_score", "n")}
-                    {head("host.name")}
-                    {head("process.name")}
-                    {head("fresnel.destination")}
-                    {head("fresnel.timing.period_s", "n")}
-                    {head("fresnel.timing.jitter", "n wide")}
-                    {head("fresnel.timing.callbacks", "n wide")}
-                    {head("beacon_stats.beaconing_score", "wide")}
-                    {head("fresnel.run.end", "wide")}
-                  </tr>
-                </thead>
-                <tbody>
-                  {rows.map((f) => (
-                    <Row key={f.fresnel.id + f.fresnel.run.end} f={f} />
-                  ))}
-                </tbody>
-              </table>
-            </div>
-            {error && <Failed what="More findings" error={error} retry={load} />}
-            {next && (
-              <button type="button" class="more" disabled={busy} onClick={load}>
-                {busy ? "Loading …" : `Show more of ${count(first.total)}`}
-              </button>
-            )}
-          </>
-        )}
+        <Asked of={list} what="the findings" rows={8}>
+          {(first) =>
+            first.findings.length === 0 ? (
+              <NoFindings />
+            ) : (
+              <>
+                <Table
+                  label="Findings"
+                  columns={columns}
+                  rows={list.pages.flatMap((l) => l.findings)}
+                  id={(f) => f.fresnel.id + f.fresnel.run.end}
+                  sorting={sorting}
+                  below={reasons}
+                />
+                <More of={list} what="more" total={total} />
+              </>
+            )
+          }
+        </Asked>
       </Panel>
     </>
   );
@@ -136,69 +110,31 @@ export function Tests({ f }: { f: Finding }) {
   );
 }
 
-function Row({ f }: { f: Finding }) {
-  const view = useView();
-  const t = timerOf(f);
-  return (
-    <>
-      <tr data-row>
-        <td class="n">
-          <Risk score={f.event?.risk_score} />
-        </td>
-        <td class="v">
-          <a class="row-link" href={carry(`/findings/${f.fresnel.id}`, view)}>
-            <Text>{hostOf(f).value}</Text>
-          </a>
-        </td>
-        <td class="v">
-          <Text>{f.process?.name}</Text>
-        </td>
-        <td class="v d">
-          <Text>{placeOf(f)}</Text>
-        </td>
-        <td class="n">{t ? every(t.period_s) : "–"}</td>
-        <td class="n wide">{t ? jitter(t.jitter) : "–"}</td>
-        <td class="n wide">{f.fresnel.timing ? count(f.fresnel.timing.callbacks) : "–"}</td>
-        <td class="wide">
-          <Tests f={f} />
-        </td>
-        <td class="t wide">
-          <When at={f.fresnel.run.end} />
-        </td>
-      </tr>
-      <tr class="say">
-        <td />
-        <td colSpan={8}>
-          <Reasons reasons={f.fresnel.reasons} most={3} against={1} />
-        </td>
-      </tr>
-    </>
-  );
-}
-
 function Facets({ f }: { f: Schema["Facets"] }) {
   const view = useView();
   const lists = [
-    { name: "hosts", field: "host.name", all: f.hosts },
-    { name: "processes", field: "process.name", all: f.processes },
-    { name: "destinations", field: "", all: f.destinations },
+    { name: "hosts", field: () => "host.name", all: f.hosts },
+    { name: "processes", field: () => "process.name", all: f.processes },
+    {
+      name: "destinations",
+      field: (v: string) => (/^[0-9.]+$|:/.test(v) ? "fresnel.destination.ip" : "fresnel.destination.domain"),
+      all: f.destinations,
+    },
   ].filter((l) => l.all.length > 1);
   if (lists.length === 0) return null;
-  const field = (l: { field: string }, value: string) =>
-    l.field || (/^[0-9.]+$|:/.test(value) ? "fresnel.destination.ip" : "fresnel.destination.domain");
   return (
     <section class="facets" aria-label="Narrow the filter">
       {lists.map((l) => (
         <div key={l.name}>
           <h2>{l.name}</h2>
           <ul>
-            {l.all.slice(0, 6).map((v) => (
-              <li key={v.value}>
-                <a href={carry("/findings", { ...view, q: and(view.q, clause(field(l, v.value), v.value)) })}>
+            {l.all.slice(0, 6).map(({ value, findings }) => (
+              <li key={value}>
+                <a href={here({ q: and(view.q, clause(l.field(value), value)) })}>
                   <span>
-                    <Text>{v.value}</Text>
+                    <Text>{value}</Text>
                   </span>
-                  <b>{count(v.findings)}</b>
+                  <b>{count(findings)}</b>
                 </a>
               </li>
             ))}

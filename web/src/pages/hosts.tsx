@@ -8,9 +8,8 @@ import { Numbers } from "../plots/figure";
 import { Lines } from "../plots/lines";
 import { HeatMap, seriesClass } from "../plots/overview";
 import { ask, carry, useView } from "../ui/context";
-import { Failed, Loading, Panel, Text } from "../ui/parts";
+import { Empty, Failed, Loading, NoFindings, Panel, Text, When } from "../ui/parts";
 import { navigate } from "../ui/router";
-import { NoFindings } from "./overview";
 
 export const hostsFrom = "now-14d";
 
@@ -34,18 +33,26 @@ export function HostsPage() {
   const ends = useMemo(() => runs.data?.runs.map((r) => Date.parse(r.end) / 1000) ?? [], [runs.data]);
   if (overview.error && !o) return <Failed what="The hosts over time" error={overview.error} retry={overview.reload} />;
   if (!o) return <Loading what="hosts over time" rows={8} />;
-  if (o.findings === 0) return <NoFindings />;
+  if (o.findings === 0) return <NoFindings wider="now-30d" />;
+  if (o.processes === 0)
+    return (
+      <Empty title="The findings of this time name no process">
+        <p>
+          Events of network sensors do not. The <a href={carry("/", { ...view, from: view.from || hostsFrom })}>overview</a> has them by
+          host.
+        </p>
+      </Empty>
+    );
+  const of = (process: string, ms: number) =>
+    carry(
+      "/findings",
+      { ...view, q: and(view.q, clause("process.name", process)) },
+      { from: rfc3339(ms), to: rfc3339(ms + o.step_s * 1000 - 1000), view: "all" },
+    );
   const open = (i: number, step: number) => {
     const p = o.top_processes[i];
     const t = at[step];
-    if (!p || t === undefined) return;
-    navigate(
-      carry(
-        "/findings",
-        { ...view, q: and(view.q, clause("process.name", p.process)) },
-        { from: rfc3339(t * 1000), to: rfc3339((t + o.step_s) * 1000 - 1000), view: "all" },
-      ),
-    );
+    if (p && t !== undefined) navigate(of(p.process, t * 1000));
   };
   return (
     <>
@@ -66,19 +73,26 @@ export function HostsPage() {
             />
             <p class="readout" data-say aria-hidden="true" />
             <Numbers
-              head={["process", "hosts", "findings", "most at once", "runs that saw it from", "to"]}
-              rows={o.top_processes.map((p) => {
-                const seen = p.steps.flatMap((v, i) => (v > 0 ? [i] : []));
-                const of = (i: number | undefined) => (i === undefined ? "–" : short(Date.parse(o.steps[i]?.at ?? o.from)));
-                return [
-                  <Text key="p">{p.process}</Text>,
-                  count(p.hosts),
-                  count(p.findings),
-                  count(Math.max(0, ...p.steps)),
-                  of(seen[0]),
-                  of(seen[seen.length - 1]),
-                ];
-              })}
+              head={["time", ...o.top_processes.map((p) => p.process)]}
+              rows={() =>
+                o.steps
+                  .map((step, i) => ({ step, i }))
+                  .filter(({ step }) => step.documents > 0)
+                  .reverse()
+                  .map(({ step, i }) => [
+                    <When key="t" at={step.at} />,
+                    ...o.top_processes.map((p) => {
+                      const hosts = p.steps[i] ?? 0;
+                      return hosts === 0 ? (
+                        "0"
+                      ) : (
+                        <a key={p.process} href={of(p.process, Date.parse(step.at))}>
+                          {count(hosts)}
+                        </a>
+                      );
+                    }),
+                  ])
+              }
             />
           </div>
           <ol class="legend">

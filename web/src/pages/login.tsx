@@ -56,6 +56,16 @@ export function LoginPage({ me, done }: { me: Me | null; done: (me: Me) => void 
   );
 }
 
+function Wrong({ text }: { text: string | null }) {
+  return (
+    text && (
+      <p class="error" role="alert">
+        <Text>{text}</Text>
+      </p>
+    )
+  );
+}
+
 function LoginForm({ done }: { done: (me: Me, password: string) => void }) {
   const [error, setError] = useState<string | null>(null);
   const [busy, setBusy] = useState(false);
@@ -82,11 +92,7 @@ function LoginForm({ done }: { done: (me: Me, password: string) => void }) {
         Password
         <input name="password" type="password" required autocomplete="current-password" />
       </label>
-      {error && (
-        <p class="error" role="alert">
-          <Text>{error}</Text>
-        </p>
-      )}
+      <Wrong text={error} />
       <button type="submit" class="primary" disabled={busy}>
         {busy ? "Logging in …" : "Log in"}
       </button>
@@ -151,11 +157,7 @@ export function PasswordForm({ old, done }: { old: string; done: () => void }) {
         New password again
         <input name="again" type="password" required minLength={shortest} maxLength={1024} autocomplete="new-password" />
       </label>
-      {error && (
-        <p class="error" role="alert">
-          <Text>{error}</Text>
-        </p>
-      )}
+      <Wrong text={error} />
       <button type="submit" class="primary" disabled={busy}>
         Change the password
       </button>

@@ -2,6 +2,7 @@ import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import { type Axis, axis, height, left, bottom, num, plotWidth, timeTicks, top, valueTicks, width } from "../lib/geometry";
 import { clock, day, offset } from "../lib/time";
+import { Text } from "../ui/parts";
 
 /** A picture with its heading, its main numbers, what the pointer is on, and all of it in words. */
 export function Figure(props: {
@@ -40,8 +41,8 @@ export function Figure(props: {
   );
 }
 
-/** The numbers of a picture, for those who cannot see it or want to copy them. */
-export function Numbers({ head, rows }: { head: string[]; rows: ComponentChildren[][] }) {
+/** The numbers of a picture, for those who cannot see it or want to copy them. Many are made when they are asked for. */
+export function Numbers({ head, rows }: { head: string[]; rows: ComponentChildren[][] | (() => ComponentChildren[][]) }) {
   const [open, setOpen] = useState(false);
   return (
     <details class="numbers" onToggle={(e) => setOpen(e.currentTarget.open)}>
@@ -53,12 +54,14 @@ export function Numbers({ head, rows }: { head: string[]; rows: ComponentChildre
             <thead>
               <tr>
                 {head.map((h) => (
-                  <th key={h}>{h}</th>
+                  <th key={h}>
+                    <Text>{h}</Text>
+                  </th>
                 ))}
               </tr>
             </thead>
             <tbody>
-              {rows.map((r, i) => (
+              {(typeof rows === "function" ? rows() : rows).map((r, i) => (
                 <tr key={i}>
                   {r.map((c, k) => (
                     <td key={head[k]}>{c}</td>

@@ -1,7 +1,8 @@
 import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
-import { utc } from "../lib/time";
+import { withUTC } from "../lib/time";
+import { useDark } from "../ui/theme";
 
 export interface Line {
   name: string;
@@ -29,25 +30,27 @@ export function Lines({
   const plot = useRef<uPlot | null>(null);
   const focus = useRef(on);
   const choose = useRef(pick);
+  const dark = useDark();
   choose.current = pick;
   focus.current = on;
   useEffect(() => {
     const el = box.current;
     if (!el) return;
-    const style = getComputedStyle(el);
-    const color = (name: string) => style.getPropertyValue(name).trim();
-    const strokes = lines.map((l) => {
+    const color = (className: string) => {
       const probe = document.createElement("i");
-      probe.className = `swatch ${l.className}`;
+      probe.className = `swatch ${className}`;
       el.append(probe);
       const c = getComputedStyle(probe).backgroundColor;
       probe.remove();
       return c;
-    });
+    };
+    const strokes = lines.map((l) => color(l.className));
+    const muted = color("of-muted");
+    const grid = color("of-grid");
     const axis: uPlot.Axis = {
-      stroke: color("--muted"),
-      grid: { stroke: color("--grid"), width: 1 },
-      ticks: { stroke: color("--grid"), width: 1, size: 4 },
+      stroke: muted,
+      grid: { stroke: grid, width: 1 },
+      ticks: { stroke: grid, width: 1, size: 4 },
       font: "12px system-ui, sans-serif",
     };
     const u = new uPlot(
@@ -72,7 +75,7 @@ export function Lines({
               // Runs stand as ticks along the lower edge; so many lines through the plot would hide it.
               const tall = runs.length > 60 ? 6 : u.bbox.height;
               u.ctx.save();
-              u.ctx.strokeStyle = color("--grid");
+              u.ctx.strokeStyle = grid;
               u.ctx.lineWidth = 1;
               u.ctx.beginPath();
               for (const r of runs) {
@@ -101,10 +104,7 @@ export function Lines({
                 .slice(0, 4);
               const t = at[i];
               say.textContent =
-                t === undefined
-                  ? ""
-                  : `${new Date(t * 1000).toLocaleString()}: ${shown.map((x) => `${x.name} ${x.n}`).join(", ") || "nothing"}`;
-              say.title = t === undefined ? "" : utc(t * 1000);
+                t === undefined ? "" : `${withUTC(t * 1000)}: ${shown.map((x) => `${x.name} ${x.n}`).join(", ") || "nothing"}`;
             },
           ],
         },
@@ -137,7 +137,7 @@ export function Lines({
       u.destroy();
       plot.current = null;
     };
-  }, [at, lines, runs]);
+  }, [at, lines, runs, dark]);
   useEffect(() => {
     plot.current?.setSeries(on === null ? null : on + 1, { focus: true });
   }, [on]);

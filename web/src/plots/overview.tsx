@@ -1,9 +1,10 @@
+import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import type { Schema } from "../api/client";
 import { count, levelOf, plural } from "../lib/format";
 import { axis, num, timeTicks, treemap, valueTicks } from "../lib/geometry";
 import { safe } from "../lib/safe";
-import { offset, rfc3339, short } from "../lib/time";
+import { offset, rfc3339, short, withUTC } from "../lib/time";
 import { and, clause } from "../lib/url";
 import { carry, useView } from "../ui/context";
 import { Text } from "../ui/parts";
@@ -14,6 +15,24 @@ type Overview = Schema["Overview"];
 /** The classes of up to 21 series: seven colours in three strengths. */
 export function seriesClass(i: number): string {
   return `s${i % 7} t${Math.floor(i / 7) % 3}`;
+}
+
+const risk = (score: number | undefined) => (score === undefined ? "none" : String(Math.round(score)));
+
+/** What the colours of risk mean. */
+function RiskScale({ children }: { children?: ComponentChildren }) {
+  return (
+    <ul class="scale" aria-hidden="true">
+      <li>highest risk:</li>
+      {(["low", "some", "medium", "high"] as const).map((l) => (
+        <li key={l}>
+          <i class={`swatch ${l}`} />
+          {{ low: "below 10", some: "10 to 39", medium: "40 to 69", high: "70 and more" }[l]}
+        </li>
+      ))}
+      {children}
+    </ul>
+  );
 }
 
 /** Hosts by the number of their processes with findings, over time. */
@@ -40,6 +59,7 @@ export function HostStack({ o }: { o: Overview }) {
     view: "all",
   });
   const below = steps.map(() => 0);
+  const when = steps.map((_, i) => withUTC(first + i * o.step_s * 1000));
   return (
     <div class="stack">
       <figure>
@@ -71,14 +91,10 @@ export function HostStack({ o }: { o: Overview }) {
                 const bottom = y.at(below[i] ?? 0);
                 below[i] = (below[i] ?? 0) + v;
                 const up = y.at(below[i] ?? 0);
+                const say = `${safe(t.host)}, ${when[i]}: ${plural(v, "process", "processes")}`;
                 return (
-                  <a
-                    key={i}
-                    tabIndex={-1}
-                    href={carry("/findings", { ...view, q: narrowed(t) }, stepView(i))}
-                    aria-label={`${safe(t.host)}, ${short(first + i * o.step_s * 1000)}: ${plural(v, "process", "processes")}`}
-                  >
-                    <title>{`${safe(t.host)}, ${short(first + i * o.step_s * 1000)}: ${plural(v, "process", "processes")}`}</title>
+                  <a key={i} tabIndex={-1} href={carry("/findings", { ...view, q: narrowed(t) }, stepView(i))} aria-label={say}>
+                    <title>{say}</title>
                     <rect
                       class="series"
                       x={num(m.l + i * wide + gap / 2)}
@@ -94,18 +110,20 @@ export function HostStack({ o }: { o: Overview }) {
         </svg>
         <Numbers
           head={["host", ...steps.map((s) => short(Date.parse(s.at)))]}
-          rows={o.top_hosts.map((t) => [
-            <Text key="h">{t.host}</Text>,
-            ...t.steps.map((v, i) =>
-              v > 0 ? (
-                <a key={i} href={carry("/findings", { ...view, q: narrowed(t) }, stepView(i))}>
-                  {v}
-                </a>
-              ) : (
-                "0"
+          rows={() =>
+            o.top_hosts.map((t) => [
+              <Text key="h">{t.host}</Text>,
+              ...t.steps.map((v, i) =>
+                v > 0 ? (
+                  <a key={i} href={carry("/findings", { ...view, q: narrowed(t) }, stepView(i))}>
+                    {v}
+                  </a>
+                ) : (
+                  "0"
+                ),
               ),
-            ),
-          ])}
+            ])
+          }
         />
       </figure>
       <ol class="legend">
@@ -151,7 +169,7 @@ export function ProcessMap({ o }: { o: Overview }) {
         {o.top_processes.map((p, i) => {
           const b = boxes[i];
           if (!b) return null;
-          const say = `${safe(p.process)}: ${plural(p.findings, "finding")} on ${plural(p.hosts, "host")}, highest risk ${p.max_score === undefined ? "none" : Math.round(p.max_score)}`;
+          const say = `${safe(p.process)}: ${plural(p.findings, "finding")} on ${plural(p.hosts, "host")}, highest risk ${risk(p.max_score)}`;
           const fits = Math.floor((b.w - 12) / 7);
           const name = safe(p.process);
           return (
@@ -176,15 +194,11 @@ export function ProcessMap({ o }: { o: Overview }) {
           );
         })}
       </svg>
-      <ul class="scale" aria-hidden="true">
-        <li>highest risk:</li>
-        {(["low", "some", "medium", "high"] as const).map((l) => (
-          <li key={l}>
-            <i class={`swatch ${l}`} />
-            {{ low: "below 10", some: "10 to 39", medium: "40 to 69", high: "70 and more" }[l]}
-          </li>
-        ))}
-      </ul>
+      <Numbers
+        head={["process", "findings", "hosts", "highest risk"]}
+        rows={() => o.top_processes.map((p) => [<Text key="p">{p.process}</Text>, count(p.findings), count(p.hosts), risk(p.max_score)])}
+      />
+      <RiskScale />
     </figure>
   );
 }
@@ -202,6 +216,8 @@ export function HeatMap({ o }: { o: Overview }) {
   const w = l + cols.length * wide + 60;
   const h = t + rows.length * cell + 8;
   const of = new Map(o.matrix.map((m) => [`${m.host}\0${m.process}`, m]));
+  const href = (h: Schema["TopHost"], process: string) =>
+    carry("/findings", { ...view, q: and(view.q, clause(h.field, h.host), clause("process.name", process)) });
   const most = Math.max(1, ...o.matrix.map((m) => m.documents));
   const cut = (s: string, n: number) => (s.length > n ? `${s.slice(0, n - 1)}…` : s);
   return (
@@ -232,14 +248,14 @@ export function HeatMap({ o }: { o: Overview }) {
                 const x = l + k * wide + 1.5;
                 const y = t + i * cell + 1.5;
                 if (!m) return <rect key={p.process} class="none" x={x} y={y} width={wide - 3} height={cell - 3} rx="3" />;
-                const say = `${safe(r.host)}, ${safe(p.process)}: ${plural(m.documents, "document")} of runs, highest risk ${m.max_score === undefined ? "none" : Math.round(m.max_score)}`;
+                const say = `${safe(r.host)}, ${safe(p.process)}: ${plural(m.documents, "document")} of runs, highest risk ${risk(m.max_score)}`;
                 const share = Math.sqrt(m.documents / most);
                 const high = 8 + (cell - 11) * share;
                 const long = 12 + (wide - 15) * share;
                 return (
                   <a
                     key={p.process}
-                    href={carry("/findings", { ...view, q: and(view.q, clause(r.field, r.host), clause("process.name", p.process)) })}
+                    href={href(r, p.process)}
                     class={`tile ${levelOf(m.max_score)}`}
                     aria-label={say}
                     onPointerEnter={() => setOn([i, k])}
@@ -263,16 +279,27 @@ export function HeatMap({ o }: { o: Overview }) {
           ))}
         </svg>
       </div>
-      <ul class="scale" aria-hidden="true">
-        <li>highest risk:</li>
-        {(["low", "some", "medium", "high"] as const).map((l) => (
-          <li key={l}>
-            <i class={`swatch ${l}`} />
-            {{ low: "below 10", some: "10 to 39", medium: "40 to 69", high: "70 and more" }[l]}
-          </li>
-        ))}
+      <Numbers
+        head={["host", ...cols.map((p) => p.process)]}
+        rows={() =>
+          rows.map((r) => [
+            <Text key="h">{r.host}</Text>,
+            ...cols.map((p) => {
+              const m = of.get(`${r.host}\0${p.process}`);
+              return m ? (
+                <a key={p.process} href={href(r, p.process)}>
+                  {count(m.documents)} (risk {risk(m.max_score)})
+                </a>
+              ) : (
+                "0"
+              );
+            }),
+          ])
+        }
+      />
+      <RiskScale>
         <li>the larger, the more runs saw it</li>
-      </ul>
+      </RiskScale>
     </figure>
   );
 }

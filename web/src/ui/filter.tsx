@@ -1,12 +1,13 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { type APIError, type Schema, get } from "../api/client";
 import { asError } from "../api/hooks";
-import { type Completion, type Field, complete } from "../lib/complete";
-import { link } from "../lib/url";
+import { type Completion, type Field, type Value, complete } from "../lib/complete";
+import { plural } from "../lib/format";
 import { localInput, moment, rangeName, ranges, rfc3339 } from "../lib/time";
-import { carry, useView } from "./context";
+import { link } from "../lib/url";
+import { useView } from "./context";
 import { QueryProblem } from "./parts";
-import { navigate } from "./router";
+import { here, navigate } from "./router";
 
 let fields: Promise<Field[]> | null = null;
 
@@ -21,25 +22,44 @@ function loadFields(): Promise<Field[]> {
   return fields;
 }
 
-const facetOf: Record<string, "hosts" | "processes" | "destinations"> = {
-  "host.name": "hosts",
-  "process.name": "processes",
-  "fresnel.destination.domain": "destinations",
-};
-
-const none: Completion = { from: 0, to: 0, options: [] };
+/** The values of a field that begin with what is typed, a moment after the last key. */
+function useValues(asked: Completion["value"], from: string, to: string): Value[] {
+  const [found, setFound] = useState<{ path: string; values: Value[] }>({ path: "", values: [] });
+  const listed = asked && (asked.field.type === "text" || asked.field.type === "ip") && !asked.field.values?.length;
+  const path = listed
+    ? link(`/api/v1/fields/${encodeURIComponent(asked.field.name)}/values`, { prefix: asked.prefix.slice(0, 256), limit: 12, from, to })
+    : "";
+  useEffect(() => {
+    if (!path) return;
+    const stop = new AbortController();
+    const timer = setTimeout(() => {
+      get<Schema["FieldValues"]>(path, stop.signal).then(
+        (l) => setFound({ path, values: l.values.map((v) => ({ value: v.value, detail: plural(v.findings, "finding") })) }),
+        () => {}, // completion without values is still of use
+      );
+    }, 120);
+    return () => {
+      clearTimeout(timer);
+      stop.abort();
+    };
+  }, [path]);
+  const fieldOf = (path: string) => path.split("?")[0];
+  return path && fieldOf(found.path) === fieldOf(path) ? found.values : []; // those before stay while the next are on their way
+}
 
 /** The filter: the query language with completion, and what is wrong with it. */
 export function FilterBar({ fallback }: { fallback: string }) {
   const view = useView();
   const [text, setText] = useState(view.q);
   const [known, setKnown] = useState<Field[]>([]);
-  const [facets, setFacets] = useState<Schema["Facets"] | null>(null);
-  const [offer, setOffer] = useState<Completion>(none);
+  const [caret, setCaret] = useState(0);
   const [open, setOpen] = useState(false);
   const [at, setAt] = useState(-1);
   const [error, setError] = useState<{ q: string; body: APIError["body"] } | null>(null);
   const input = useRef<HTMLInputElement>(null);
+  const asked = open ? complete(text, caret, known).value : undefined;
+  const values = useValues(asked, view.from || fallback, view.to);
+  const offer = complete(text, caret, known, values);
 
   useEffect(() => setText(view.q), [view.q]);
 
@@ -54,32 +74,17 @@ export function FilterBar({ fallback }: { fallback: string }) {
     return () => stop.abort();
   }, [view.q]);
 
-  const focus = () => {
-    void loadFields().then(setKnown);
-    if (!facets)
-      get<Schema["FindingList"]>(link("/api/v1/findings", { from: view.from || fallback, to: view.to, limit: 1, facets: true })).then(
-        (l) => setFacets(l.facets ?? null),
-        () => {}, // completion without values is still of use
-      );
-  };
-
   const update = (value: string, caret: number) => {
-    const probe = complete(value, caret, known);
-    const facet = probe.value && facetOf[probe.value.field];
-    const values = facet && facets ? facets[facet].map((f) => f.value) : [];
-    setOffer(values.length > 0 ? complete(value, caret, known, values) : probe);
+    setText(value);
+    setCaret(caret);
     setAt(-1);
   };
-  useEffect(() => {
-    if (open && input.current) update(input.current.value, input.current.selectionStart ?? 0);
-  }, [known, facets]);
 
   const take = (i: number) => {
     const o = offer.options[i];
     if (!o || !input.current) return;
     const value = text.slice(0, offer.from) + o.insert + text.slice(offer.to);
     const caret = offer.from + o.insert.length;
-    setText(value);
     input.current.value = value;
     input.current.setSelectionRange(caret, caret);
     update(value, caret);
@@ -87,7 +92,7 @@ export function FilterBar({ fallback }: { fallback: string }) {
 
   const submit = () => {
     setOpen(false);
-    navigate(carry(location.pathname, { ...view, q: text.trim() }));
+    navigate(here({ q: text.trim() }));
   };
 
   const key = (e: KeyboardEvent) => {
@@ -152,12 +157,11 @@ export function FilterBar({ fallback }: { fallback: string }) {
             maxLength={8192}
             value={text}
             onFocus={() => {
-              focus();
+              void loadFields().then(setKnown);
               setOpen(true);
             }}
             onBlur={() => setOpen(false)}
             onInput={(e) => {
-              setText(e.currentTarget.value);
               setOpen(true);
               update(e.currentTarget.value, e.currentTarget.selectionStart ?? 0);
             }}
@@ -192,7 +196,7 @@ export function FilterBar({ fallback }: { fallback: string }) {
             type="button"
             onClick={() => {
               setText("");
-              navigate(carry(location.pathname, { ...view, q: "" }));
+              navigate(here({ q: "" }));
             }}
           >
             Clear
@@ -211,7 +215,7 @@ function TimeRange({ fallback }: { fallback: string }) {
   const from = view.from || fallback;
   const choose = (from: string, to: string) => {
     setOpen(false);
-    navigate(carry(location.pathname, { ...view, from: from === fallback ? "" : from, to }));
+    navigate(here({ from: from === fallback ? "" : from, to }));
   };
   return (
     <div

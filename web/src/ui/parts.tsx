@@ -4,7 +4,9 @@ import type { APIError } from "../api/client";
 import { caretLine } from "../lib/complete";
 import { type Level, levelOf, points } from "../lib/format";
 import { safe } from "../lib/safe";
-import { full, short, utc } from "../lib/time";
+import { full, rangeName, short, utc } from "../lib/time";
+import { useView } from "./context";
+import { here } from "./router";
 
 /** Text out of a log. It is never anything but text. */
 export function Text({ children }: { children: string | undefined }) {
@@ -40,6 +42,11 @@ export function Risk({ score, big = false }: { score: number | undefined; big?: 
       {score === undefined ? "–" : Math.round(score)}
     </span>
   );
+}
+
+/** The health of something, beside the words that tell it. */
+export function Dot({ of }: { of: "ok" | "idle" | "warn" | "bad" }) {
+  return <i class={`dot ${of}`} aria-hidden="true" />;
 }
 
 export function Reasons({
@@ -86,6 +93,25 @@ export function Empty({ title, children }: { title: string; children?: Component
       <p class="title">{title}</p>
       <div>{children}</div>
     </div>
+  );
+}
+
+/** What to do where a filter and a time have no finding. */
+export function NoFindings({ wider = "now-7d" }: { wider?: string }) {
+  const { q } = useView();
+  return (
+    <Empty title={q ? "No finding fits the filter in this time" : "No finding in this time"}>
+      <p>
+        {q ? (
+          <>
+            <a href={here({ q: "" })}>Remove the filter</a>, or{" "}
+          </>
+        ) : (
+          "Runs look for beacons every hour. "
+        )}
+        <a href={here({ from: wider, to: "" })}>look at the {rangeName(wider, "")}</a>.
+      </p>
+    </Empty>
   );
 }
 

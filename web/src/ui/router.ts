@@ -1,29 +1,49 @@
 import { useEffect, useState } from "preact/hooks";
+import { type Params, changed } from "../lib/url";
 
 /** The address: pages are shown by it alone, so that a link restores what was seen. */
 
-const changed = new Set<() => void>();
+const watchers = new Set<() => void>();
 
 export function navigate(href: string, replace = false): void {
   if (href === location.pathname + location.search) return;
   if (replace) history.replaceState(null, "", href);
   else history.pushState(null, "", href);
-  for (const f of changed) f();
+  for (const f of watchers) f();
 }
 
 export function useAddress(): { path: string; search: string } {
   const [address, set] = useState(() => ({ path: location.pathname, search: location.search }));
   useEffect(() => {
     const f = () => set({ path: location.pathname, search: location.search });
-    changed.add(f);
+    watchers.add(f);
     addEventListener("popstate", f);
     f();
     return () => {
-      changed.delete(f);
+      watchers.delete(f);
       removeEventListener("popstate", f);
     };
   }, []);
   return address;
+}
+
+/** The address with other parameters. */
+export function here(change: Params): string {
+  return changed(location.pathname, location.search, change);
+}
+
+/** A part of what a page shows that its address has, so that a link restores it. */
+export function useParam(name: string, fallback = ""): [string, (value: string) => void] {
+  const value = new URLSearchParams(useAddress().search).get(name) ?? fallback;
+  return [value, (v) => navigate(here({ [name]: v === fallback ? "" : v }), true)];
+}
+
+/** The same of a number. */
+export function useCount(name: string, fallback: number, most: number): [number, (value: number) => void] {
+  const [text, set] = useParam(name);
+  const n = Math.trunc(Number(text));
+  const fits = (v: number) => Math.min(most, Math.max(fallback, v));
+  return [n > 0 ? fits(n) : fallback, (v) => set(v > fallback ? String(fits(v)) : "")];
 }
 
 /** Follows links within the pages without asking the server for a page. */
@@ -39,7 +59,8 @@ export function followLinks(): void {
     e.preventDefault();
     const samePage = url.pathname === location.pathname;
     navigate(url.pathname + url.search);
-    if (!samePage) {
+    if (url.hash) document.querySelector(url.hash)?.scrollIntoView({ block: "start" });
+    else if (!samePage) {
       scrollTo(0, 0);
       requestAnimationFrame(() => document.getElementById("main")?.focus({ preventScroll: true }));
     }

@@ -1,9 +1,17 @@
 import { useEffect, useState } from "preact/hooks";
 import { type APIError, request } from "../api/client";
 import { asError } from "../api/hooks";
+import type { Saving } from "./change";
+
+export interface Tried<T> {
+  data: T | null;
+  error: APIError | null;
+  busy: boolean;
+  again: () => void;
+}
 
 /** Asks the API what settings would do, a moment after the last change, and drops what was asked before. */
-export function useTried<T>(path: string, body: { end: string; set: Record<string, string> } | null) {
+export function useTried<T>(path: string, body: (Saving & { end: string }) | null): Tried<T> {
   const [state, set] = useState<{ data: T | null; error: APIError | null; of: string }>({ data: null, error: null, of: "" });
   const [turn, setTurn] = useState(0);
   const key = body ? JSON.stringify(body) : "";

@@ -85,6 +85,10 @@ test.describe("an admin", () => {
     await page.getByLabel("Find").fill("");
     await page.getByLabel("only what is set").check();
     await expect(page.locator("#config tr[data-row]", { hasText: "inputs.tail" }).first()).toBeVisible();
+    await page.reload();
+    await expect(page.getByLabel("only what is set")).toBeChecked();
+    await page.keyboard.press("j");
+    await expect(page.locator("#config tr[data-row]").first()).toBeFocused();
   });
 });
 

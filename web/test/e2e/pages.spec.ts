@@ -17,7 +17,7 @@ test.describe("overview", () => {
     expect(risks.length).toBeGreaterThan(3);
     expect(risks.map(Number)).toEqual(risks.map(Number).sort((a, b) => b - a));
     await expect(page.locator("#cases .chip").first()).toContainText(/[+−]\d/);
-    await expect(page.locator("#cases .strip").first()).toHaveAttribute("aria-label", /callbacks? in \d+ stretch/);
+    await expect(page.locator("#cases .strip").first()).toHaveAttribute("aria-label", /calls? in \d+ of 9\d stretches of /);
     await expect(page.locator(".health")).toContainText("last up to");
     await expect(page.locator(".health")).toContainText("Inputs");
     await accessible(page);
@@ -58,12 +58,41 @@ test.describe("overview", () => {
     await expect(page.locator("#findings tr[data-row]").first()).toBeVisible();
   });
 
-  test("the table goes by process and by host", async ({ page }) => {
-    await open(page, "/");
+  test("the table goes by process and by host, and a link restores which", async ({ page }) => {
+    await open(page, "/?cases=50");
     await expect(page.locator("#affected th").nth(2)).toHaveText("hosts affected");
     await page.getByRole("button", { name: "by host" }).click();
+    await expect(page).toHaveURL("/?cases=50&affected=hosts");
+    await page.reload();
+    await settled(page);
     await expect(page.locator("#affected th").nth(2)).toHaveText("processes");
     await expect(page.locator("#affected tr[data-row]").first()).toBeVisible();
+    await page.getByRole("link", { name: /^\d+$/ }).and(page.locator('[href*="affected=processes"]')).click();
+    await expect(page.locator("#affected th").nth(2)).toHaveText("hosts affected");
+    await expect(page.locator("#affected")).toBeInViewport();
+  });
+
+  test("strips have a bar where there were calls, and say how many", async ({ page, request }) => {
+    await open(page, "/?from=now-24h");
+    const { cases, strips } = await (await request.get("/api/v1/cases?from=now-24h&limit=15&strip=96")).json();
+    const first = page.locator("#cases td .strip").first();
+    const filled = (cases[0].strip as number[]).filter((n) => n > 0);
+    expect(filled.length).toBeGreaterThan(3);
+    await expect(first).toHaveAttribute("aria-label", new RegExp(`in ${filled.length} of ${strips.buckets} stretches of 15m`));
+    const bars = (await first.locator("path.fill").getAttribute("d"))?.match(/M/g);
+    expect(bars).toHaveLength(filled.length);
+  });
+
+  test("pictures have their numbers in words", async ({ page, request }) => {
+    await open(page, "/?from=now-12h");
+    const o = await (await request.get("/api/v1/overview?from=now-12h")).json();
+    await page.locator("#processes .numbers summary").click();
+    await expect(page.locator("#processes tbody tr").first()).toContainText(
+      `${o.top_processes[0].process}${o.top_processes[0].findings}${o.top_processes[0].hosts}`,
+    );
+    await page.locator("#hosts .numbers summary").click();
+    await expect(page.locator("#hosts tbody tr")).toHaveCount(o.top_hosts.length);
+    await accessible(page);
   });
 
   test("says what to do where there is nothing", async ({ page }) => {
@@ -109,6 +138,23 @@ test.describe("filter", () => {
     await expect(page).toHaveURL(/q=process\.name/);
     await settled(page);
     await expect(page.locator("#cases tr[data-row]").first()).toBeVisible();
+  });
+
+  test("completes the values of any field, also inside an object", async ({ page }) => {
+    await open(page, "/findings?sort=host.name&order=asc");
+    await page.keyboard.press("/");
+    const filter = page.getByRole("combobox", { name: "Filter findings" });
+    await page.keyboard.type("fresnel.reasons: {code: ti");
+    await expect(page.getByRole("option", { name: /^timing/ })).toContainText(/\d+ findings?/);
+    await page.keyboard.press("Tab");
+    await page.keyboard.type("and poi");
+    await page.keyboard.press("Tab");
+    await page.keyboard.type("5}");
+    await expect(filter).toHaveValue("fresnel.reasons: {code: timing and points >= 5}");
+    await page.keyboard.press("Enter");
+    await expect(page).toHaveURL(/sort=host\.name&order=asc&q=fresnel\.reasons/); // it does not sort anew
+    await settled(page);
+    await expect(page.locator("#findings tr[data-row]").first()).toBeVisible();
   });
 
   test("says where a query is wrong", async ({ page, bad }) => {
@@ -292,7 +338,9 @@ test.describe("hosts over time", () => {
     await accessible(page);
     await fits(page);
     await page.locator("#lines .numbers summary").click();
-    await expect(page.locator("#lines .numbers td").first()).toBeVisible();
+    await expect(page.locator("#lines .numbers td a").first()).toHaveAttribute("href", /process\.name.*from=.*to=.*view=all/);
+    await page.locator("#heat .numbers summary").click();
+    await expect(page.locator("#heat .numbers td a")).toHaveCount(await page.locator("#heat svg a").count());
     await page.locator("#heat svg a").first().click();
     await expect(page).toHaveURL(/\/findings\?q=.*process\.name/);
   });
@@ -354,14 +402,33 @@ test("colours are switched and stay so", async ({ page }) => {
   await expect.poll(paper).toBe(dark);
 });
 
+test("lines are drawn again in the colours of the page", async ({ page }) => {
+  await open(page, "/hosts");
+  // The colours of the canvas that are there at all: lines, marks and texts.
+  const ink = () =>
+    page.evaluate(() => {
+      const canvas = document.querySelector<HTMLCanvasElement>(".lines canvas");
+      const data = canvas?.getContext("2d")?.getImageData(0, 0, canvas.width, canvas.height).data ?? [];
+      const seen = new Set<string>();
+      for (let i = 0; i < data.length; i += 4) if (data[i + 3] === 255) seen.add(`${data[i]} ${data[i + 1]} ${data[i + 2]}`);
+      return seen.has("77 163 221") ? "dark" : seen.has("0 114 178") ? "light" : "none";
+    });
+  await expect.poll(ink).toBe("light"); // of --s0
+  await page.getByRole("button", { name: "Dark colours" }).click();
+  await expect.poll(ink).toBe("dark");
+});
+
 test("pages can be used on a phone", async ({ page, bad }) => {
+  test.slow();
   bad.allow = [/404 .*\/series/];
   await page.setViewportSize({ width: 390, height: 844 });
-  for (const path of ["/", "/findings", "/hosts", "/runs", "/inputs", "/config", "/users", "/keys", "/audit"]) {
+  for (const path of ["/", "/findings", "/hosts", "/runs", "/inputs", "/config", "/users", "/keys", "/audit", "/filters", "/tuning"]) {
     await open(page, path);
     await fits(page);
+    await accessible(page);
   }
   await open(page, "/");
+  await expect(page.locator("#cases .phone .strip").first()).toBeVisible();
   await page.locator('#cases a.row-link[href^="/findings/"]').first().click();
   await settled(page);
   await fits(page);

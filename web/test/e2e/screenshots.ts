@@ -25,12 +25,17 @@ for (const colours of ["light", "dark"] as const) {
     };
     test("overview", async ({ page }) => {
       await open(page, "/");
+      if (colours === "light") await shot(page, "overview-first"); // one screen, for the README
       await shot(page, "overview", true);
     });
     test("finding", async ({ page, bad }) => {
       bad.allow = [/404 .*\/series/];
       await open(page, await finding(page));
       await expect(page.locator("#rhythm svg").first()).toBeVisible();
+      if (colours === "light") {
+        await page.locator("#rhythm").evaluate((e) => e.scrollIntoView());
+        await shot(page, "finding-first");
+      }
       await shot(page, "finding", true);
     });
     test("hosts", async ({ page }) => {
@@ -73,6 +78,6 @@ test("tuning and filters", async ({ page }) => {
   await page.screenshot({ path: out("tuning-light") });
   await open(page, "/filters");
   await page.getByLabel("Values to add").fill("splunkd");
-  await expect(page.locator("#extend tr[data-row]").first()).toBeVisible();
+  await expect(page.locator("#change tr[data-row]").first()).toBeVisible();
   await page.screenshot({ path: out("filters-light"), fullPage: true });
 });

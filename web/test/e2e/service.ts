@@ -30,9 +30,55 @@ function hostileEvents(start: number, hours: number): string {
   return lines;
 }
 
-/** Starts the program on loopback with a simulated time that ended a moment ago, and waits for its runs. */
+export interface Service {
+  url: string;
+  /** Of the first user; empty where there was one before. */
+  password: string;
+  pid: number;
+  /** Waits until the log has a text, for a minute at most. */
+  logged: (text: string) => Promise<void>;
+  stop: () => Promise<void>;
+}
+
+export const program = process.env.FRESNEL ?? join(root, "build/fresnel");
+
+/** What tests tell each other is no setting of the program. */
+const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("FRESNEL_")));
+
+/** Starts the program on loopback, and waits until it listens. */
+export async function serve(data: string, ...settings: string[]): Promise<Service> {
+  const service: ChildProcess = spawn(
+    program,
+    ["serve", "--data", data, "--listen", "127.0.0.1:0", "--ingest", "off", ...settings.flatMap((s) => ["--set", s])],
+    { stdio: ["ignore", "ignore", "pipe"], env },
+  );
+  let log = "";
+  service.stderr?.on("data", (b) => {
+    log += b;
+  });
+  const stop = async () => {
+    if (service.exitCode !== null) return;
+    const ended = new Promise((r) => service.once("exit", r));
+    service.kill("SIGTERM");
+    await ended;
+  };
+  const logged = async (text: string) => {
+    for (let i = 0; !log.includes(text); i++) {
+      if (i > 3000 || service.exitCode !== null) {
+        await stop();
+        throw new Error(`the service did not say ${text}:\n${log}`);
+      }
+      await new Promise((r) => setTimeout(r, 20));
+    }
+  };
+  await logged("data: "); // what it says after its addresses
+  const url = /API: (\S+)/.exec(log)?.[1] ?? "";
+  await fetch(`${url}/healthz`); // it answers when it has said all
+  return { url, password: /password: (\S+)/.exec(log)?.[1] ?? "", pid: service.pid ?? 0, logged, stop };
+}
+
+/** Starts the program with a simulated time that ended a moment ago, and waits for its runs. */
 export default async function start(): Promise<() => Promise<void>> {
-  const program = process.env.FRESNEL ?? join(root, "build/fresnel");
   const scenario = process.env.SCREENSHOTS ? "day" : "small";
   const hours = scenario === "day" ? 24 : 6;
   const dir = mkdtempSync(join(tmpdir(), "fresnel-e2e-"));
@@ -56,43 +102,19 @@ export default async function start(): Promise<() => Promise<void>> {
     const lines = (readFileSync(events, "utf8") + hostileEvents(begin, hours)).trimEnd().split("\n").sort();
     writeFileSync(events, `${lines.join("\n")}\n`);
   }
-
-  const service: ChildProcess = spawn(
-    program,
-    [
-      "serve",
-      "--data",
-      join(dir, "data"),
-      "--listen",
-      "127.0.0.1:0",
-      "--ingest",
-      "off",
-      "--set",
-      `inputs.tail={demo: {paths: ["${events}"]}}`,
-    ],
-    { stdio: ["ignore", "ignore", "pipe"] },
-  );
-  let log = "";
-  service.stderr?.on("data", (b) => {
-    log += b;
-  });
+  let service: Service | null = null;
   const stop = async () => {
-    const ended = new Promise((r) => service.once("exit", r));
-    if (service.exitCode === null) {
-      service.kill("SIGTERM");
-      await ended;
-    }
+    await service?.stop();
     rmSync(dir, { recursive: true, force: true });
   };
-  const last = `msg=run end=${stamp(begin + hours * 3600)}`;
-  for (let i = 0; !log.includes(last); i++) {
-    if (i > 600 || service.exitCode !== null) {
-      await stop();
-      throw new Error(`the service made no run up to ${last}:\n${log}`);
-    }
-    await new Promise((r) => setTimeout(r, 100));
+  try {
+    service = await serve(join(dir, "data"), `inputs.tail={demo: {paths: ["${events}"]}}`);
+    await service.logged(`msg=run end=${stamp(begin + hours * 3600)}`);
+  } catch (e) {
+    await stop();
+    throw e;
   }
-  process.env.FRESNEL_URL = /API: (\S+)/.exec(log)?.[1] ?? "";
-  process.env.FRESNEL_PASSWORD = /password: (\S+)/.exec(log)?.[1] ?? "";
+  process.env.FRESNEL_URL = service.url;
+  process.env.FRESNEL_PASSWORD = service.password;
   return stop;
 }

@@ -3,20 +3,29 @@ import { accessible, expect, fits, open, settled, test } from "./base";
 const status = "#effect p[role=status]";
 
 test.describe("an admin tuning", () => {
-  test("sees every parameter of the statistics, and nothing changed", async ({ page, request }) => {
+  test("sees every parameter of the statistics and all that can be tried, and nothing changed", async ({ page, request }) => {
     await open(page, "/tuning");
     await expect(page.locator(status)).toContainText("Nothing is changed yet");
-    const { settings } = await (await request.get("/api/v1/config")).json();
-    const keys = (settings as { key: string }[]).map((s) => s.key).filter((k) => k.startsWith("beacon."));
-    expect(keys.length).toBeGreaterThan(9);
+    const { settings, weights } = await (await request.get("/api/v1/config")).json();
+    const keys = (settings as { key: string; bounds?: object }[]).filter((s) => s.bounds && !s.key.startsWith("limits.")).map((s) => s.key);
+    expect(keys.filter((k) => k.startsWith("beacon."))).toHaveLength(10);
     for (const k of keys) await expect(page.locator(`[id="set-${k}"]`)).toBeVisible();
+    for (const k of keys.filter((k) => k.startsWith("beacon."))) {
+      const name = k.slice("beacon.".length);
+      await expect(page.getByRole("slider", { name: new RegExp(`^${name}(, lower|, upper)?$`) })).toHaveCount(
+        name === "truncate_at" ? 2 : 1,
+      );
+    }
+    await page.getByText("Points of the rank").click();
+    await expect(page.locator(".piece")).toHaveCount(new Set((weights as { piece: string }[]).map((w) => w.piece)).size);
     await expect(page.locator(".sides tbody tr")).toHaveCount(2);
     await expect(page.locator(".sides .other")).toHaveCount(0);
     await accessible(page);
     await fits(page);
   });
 
-  test("sees the effect of a slider by keys alone, and a link restores it", async ({ page }) => {
+  test("sees the effect of a slider by keys alone, and a link restores it", async ({ page, bad }) => {
+    bad.allow = [/404 .*\/series/];
     await open(page, "/tuning");
     await page.getByRole("slider", { name: "rows_per_host_day" }).focus();
     for (let i = 0; i < 3; i++) await page.keyboard.press("ArrowLeft");
@@ -35,6 +44,7 @@ test.describe("an admin tuning", () => {
     await page.getByRole("button", { name: /^appear / }).click();
     await expect(page.locator("#rows tr[data-row]", { hasText: "goes" })).toHaveCount(0);
     await page.getByRole("button", { name: /^go / }).click();
+    await expect(page).toHaveURL(/[?&]show=go/);
     await page.keyboard.press("j");
     await expect(page.locator("#rows .row-link").first()).toBeFocused();
     await page.keyboard.press("Enter");
@@ -42,7 +52,7 @@ test.describe("an admin tuning", () => {
     await page.goBack();
     await expect(page.getByRole("textbox", { name: "rows_per_host_day" })).toHaveValue("0.5");
     await page.getByRole("button", { name: "Undo all" }).click();
-    await expect(page).toHaveURL("/tuning");
+    await expect(page).toHaveURL("/tuning?show=go");
     await expect(page.locator(status)).toContainText("Nothing is changed yet");
   });
 
@@ -74,6 +84,36 @@ test.describe("an admin tuning", () => {
     await field.fill("0.3");
     await expect(field).not.toHaveAttribute("aria-invalid");
     await expect(page.locator(status)).toContainText("stay as they are");
+  });
+
+  test("is told of all that is wrong at once, each at its place", async ({ page, bad }) => {
+    bad.allow = [/400 \(Bad Request\)/];
+    const set = [
+      "beacon.max_jitter=7",
+      "beacon.min_not_empty=-1",
+      "rank.weights.kind.sleep=99",
+      "rank.weights.kind.clock=x",
+      "rank.min_score=no",
+    ];
+    await open(page, `/tuning?${set.map((s) => `set=${encodeURIComponent(s)}`).join("&")}`);
+    for (const one of set) await expect(page.locator(`[id="set-${one.split("=")[0]}-wrong"]`)).toContainText(/got .*, want /);
+    await expect(page.locator("#effect [role=alert] a")).toHaveCount(set.length);
+    await accessible(page);
+    await page.locator("#effect").getByRole("link", { name: "rank.weights.kind.clock" }).click();
+    await expect(page.getByRole("textbox", { name: "kind.clock" })).toBeInViewport();
+  });
+
+  test("leaves a clause of the filter out, and takes it back", async ({ page }) => {
+    await open(page, "/tuning");
+    const clause = page.getByRole("checkbox", { name: "common-processes" });
+    await clause.uncheck();
+    await expect(page.locator(status)).toContainText(/[1-9]\d* move/);
+    await expect(page).toHaveURL(/set=filter\.exclude%3D/);
+    await page.reload();
+    await settled(page);
+    await expect(clause).not.toBeChecked();
+    await clause.check();
+    await expect(page).toHaveURL("/tuning");
   });
 
   test("takes a link with text that would like to be more", async ({ page, bad }) => {
@@ -129,8 +169,10 @@ test.describe("an admin with filters", () => {
     await expect(rows).toHaveCount(clauses.length + 1); // and what no clause decides
     await expect(rows.filter({ hasText: "common-processes" })).toContainText(/throws out.*[1-9]/);
     await expect(rows.filter({ hasText: "private-source" })).toContainText(/lets in.*[1-9]/);
-    await page.locator("#sets summary", { hasText: "microsoft_destinations" }).click();
-    await expect(page.locator("#sets")).toContainText("13.104.0.0/14");
+    await expect(page.locator("#sets tr", { hasText: "common_processes" })).toContainText(/throws out [1-9]/);
+    await page.locator("#sets").getByRole("link", { name: "microsoft_destinations" }).click();
+    await expect(page.locator("#change .values")).toContainText("13.104.0.0/14");
+    await expect(page.locator("#change")).toBeInViewport();
     await accessible(page);
     await fits(page);
   });
@@ -140,7 +182,7 @@ test.describe("an admin with filters", () => {
     await open(page, "/filters");
     await page.getByRole("combobox", { name: /^Set/ }).selectOption("private_sources");
     await page.getByLabel("Values to add").fill("10.0.0.0/99");
-    await expect(page.locator("#extend [role=alert]")).toContainText("filter.sets.private_sources.add");
+    await expect(page.locator("#change [role=alert]")).toContainText("filter.sets.private_sources.add");
     await expect(page.getByRole("button", { name: "Save" })).toBeDisabled();
     await accessible(page);
   });
@@ -150,10 +192,10 @@ test.describe("an admin with filters", () => {
     const list = await (await request.get("/api/v1/findings?from=now-24h&limit=1")).json();
     const name: string = list.findings[0].process.name;
     await page.getByLabel("Values to add").fill(`chrome.exe`);
-    await expect(page.locator("#extend p[role=status]")).toContainText("has that already");
+    await expect(page.locator("#change p[role=status]")).toContainText("has that already");
     await page.getByLabel("Values to add").fill(`chrome.exe, ${name}`);
-    await expect(page.locator("#extend p[role=status]")).toContainText(/[1-9]\d* more thrown out/);
-    await expect(page.locator("#extend tr[data-row]").first()).toContainText(name);
+    await expect(page.locator("#change p[role=status]")).toContainText(/[1-9]\d* more thrown out/);
+    await expect(page.locator("#change tr[data-row]").first()).toContainText(name);
     await accessible(page);
     await page.getByRole("link", { name: "See which findings change" }).click();
     // It loses what the statistics say of it: the timing model looks at common processes as well.
@@ -163,13 +205,50 @@ test.describe("an admin with filters", () => {
     await page.getByLabel("Values to add").fill("no-such-program.exe");
     await page.getByRole("button", { name: "Save" }).click();
     await expect(page.getByRole("dialog")).toContainText("0 events more would be thrown out");
+    await accessible(page);
     await page.getByRole("dialog").getByRole("button", { name: "Save" }).click();
     await expect(page.locator("#sets")).toContainText("1 added (set by admin");
+    await expect(page.getByRole("button", { name: "Remove no-such-program.exe" })).toBeVisible();
     await open(page, "/tuning");
     await page.getByRole("button", { name: "Reset filter.sets.common_processes.add" }).click();
     await page.getByRole("button", { name: "Reset it" }).click();
     await expect(page.locator("#saved")).not.toContainText("no-such-program.exe");
   });
+});
+
+test("values of a set go and come back, each with a look at the effect", async ({ page, request }) => {
+  await open(page, "/filters");
+  const { examples } = await (
+    await request.post("/api/v1/filter/preview", {
+      data: {
+        end: (await (await request.get("/api/v1/runs?limit=1")).json()).runs[0].end,
+        set: { "filter.exclude": '[{name: "common-processes", remove: true}]' },
+      },
+    })
+  ).json();
+  const name: string = examples[0].process; // a common process that is thrown out
+  const effect = page.locator("#change p[role=status]");
+  const value = page.getByRole("button", { name: `Remove ${name}`, exact: true });
+  await value.click();
+  await expect(value).toHaveAttribute("aria-pressed", "true");
+  await expect(effect).toContainText(/0 more thrown out, [1-9][\d,]* more let in/);
+  await expect(page.locator("#change tr[data-row]").first()).toContainText("let in");
+  await accessible(page);
+  await page.reload();
+  await settled(page);
+  await expect(value).toHaveAttribute("aria-pressed", "true"); // a link restores it
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Save" }).click();
+  await expect(page.locator("#sets")).toContainText("1 removed (set by admin");
+  await page.getByRole("button", { name: `Bring back ${name}`, exact: true }).click();
+  await expect(effect).toContainText(/[1-9][\d,]* more thrown out, 0 more let in/);
+  await page.getByRole("button", { name: "Undo" }).click();
+  await page.getByRole("button", { name: "Look at it without what was saved" }).click();
+  await expect(effect).toContainText(/[1-9][\d,]* more thrown out, 0 more let in/);
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Save" }).click();
+  await expect(page.locator("#sets")).not.toContainText("removed");
+  await expect(value).toHaveAttribute("aria-pressed", "false");
 });
 
 test.describe("an analyst", () => {
@@ -181,7 +260,7 @@ test.describe("an analyst", () => {
     await expect(page.getByText("An admin can save it.")).toBeVisible();
     await open(page, "/filters");
     await page.getByLabel("Values to add").fill("curl.exe");
-    await expect(page.locator("#extend p[role=status]")).toContainText("more thrown out");
+    await expect(page.locator("#change p[role=status]")).toContainText("more thrown out");
     await expect(page.getByRole("button", { name: "Save" })).toHaveCount(0);
   });
 });

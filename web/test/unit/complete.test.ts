@@ -6,6 +6,8 @@ const fields: Field[] = [
   { name: "beacon_stats.periodic", type: "boolean" },
   { name: "event.risk_score", type: "number" },
   { name: "fresnel.reasons", type: "objects" },
+  { name: "fresnel.reasons.code", type: "text" },
+  { name: "fresnel.reasons.points", type: "number" },
   { name: "fresnel.timing.kind", type: "text", values: ["clock", "sleep"] },
   { name: "host.name", type: "text", doc: "of the host" },
   { name: "process.executable", type: "text" },
@@ -13,7 +15,8 @@ const fields: Field[] = [
 ];
 
 /** Completes at the bar, and returns the text with each option taken. */
-function taken(text: string, values: string[] = []): string[] {
+function taken(text: string, names: string[] = []): string[] {
+  const values = names.map((value) => ({ value, detail: "2 findings" }));
   const caret = text.indexOf("|");
   const q = text.replace("|", "");
   const c = complete(q, caret, fields, values);
@@ -26,9 +29,11 @@ describe("completion", () => {
     ["a field by its begin", "pro|", "process.name: "],
     ["a field by a part of its name", "exec|", "process.executable: "],
     ["a number with a comparison", "risk|", "event.risk_score >= "],
-    ["a list of objects with a brace", "reas|", "fresnel.reasons: {"],
     ["behind and", "a: 1 and ho|", "a: 1 and host.name: "],
     ["behind not", "not ho|", "not host.name: "],
+    ["what is in an object, without its name", "fresnel.reasons: {poi|", "fresnel.reasons: {points >= "],
+    ["what is in an object, behind and", 'fresnel.reasons: {code: "}" and poi|', 'fresnel.reasons: {code: "}" and points >= '],
+    ["all fields behind an object", "fresnel.reasons: {code: a} and ho|", "fresnel.reasons: {code: a} and host.name: "],
     ["in parentheses", "(ho|", "(host.name: "],
     ["truths", "beacon_stats.periodic: t|", "beacon_stats.periodic: true "],
     ["values that are few", "fresnel.timing.kind: sl|", "fresnel.timing.kind: sleep "],
@@ -45,8 +50,14 @@ describe("completion", () => {
     expect(taken('process.name: "b c|', ["a.exe", "b c.exe"])).toEqual(['process.name: "b c.exe" ']);
     expect(taken('process.name: "b c|" and x', ["b c.exe"])).toEqual(['process.name: "b c.exe"  and x']);
   });
+  test("offers a list of objects with a brace", () => expect(taken("reas|")).toContain("fresnel.reasons: {"));
   test("tells whose values are asked for", () =>
-    expect(complete("host.name: ws", 13, fields).value).toEqual({ field: "host.name", prefix: "ws" }));
+    expect(complete("host.name: ws", 13, fields).value).toMatchObject({ field: { name: "host.name" }, prefix: "ws" }));
+  test("knows the fields of an object by their own names", () =>
+    expect(complete("fresnel.reasons: {code: si", 26, fields).value).toMatchObject({
+      field: { name: "fresnel.reasons.code" },
+      prefix: "si",
+    }));
   test("offers nothing in free text in quotes, nor for a field that there is not", () => {
     expect(taken('"pro|')).toEqual([]);
     expect(taken("nonsense: a|")).toEqual([]);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { ago, full, localInput, moment, offset, rangeName, rfc3339, short, utc } from "../../src/lib/time";
+import { ago, full, localInput, moment, offset, rangeName, rfc3339, short, utc, withUTC } from "../../src/lib/time";
 
 const at = Date.UTC(2026, 6, 1, 22, 30, 5); // summer in Berlin
 
@@ -11,7 +11,22 @@ describe("times are in the viewer's zone", () => {
     expect(offset(Date.UTC(2026, 0, 1), "Europe/Berlin")).toBe(3600e3);
     expect(offset(at, "Asia/Kolkata")).toBe(5.5 * 3600e3);
     expect(utc(at)).toBe("2026-07-01 22:30:05 UTC");
+    expect(withUTC(at)).toBe("07-02 00:30 (2026-07-01 22:30:05 UTC)");
     expect(localInput(at, "Europe/Berlin")).toBe("2026-07-02T00:30");
+  });
+  test("of the viewer without a name, also where clocks are set", () => {
+    for (const t of [
+      at,
+      Date.UTC(2026, 2, 29, 0, 59, 59),
+      Date.UTC(2026, 2, 29, 1),
+      Date.UTC(2026, 9, 25, 0, 30),
+      Date.UTC(2026, 9, 25, 1, 30),
+      Date.UTC(1969, 11, 31, 23, 59, 59) + 999,
+    ]) {
+      expect(full(t)).toBe(full(t, "Europe/Berlin")); // where tests are
+      expect(offset(t)).toBe(offset(t, "Europe/Berlin"));
+      expect(full(t, "UTC")).toBe(full(t, "Etc/UTC"));
+    }
   });
   test.each([
     [0, "just now"],

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { and, clause, link, routeOf, viewOf } from "../../src/lib/url";
+import { and, changed, clause, link, routeOf, viewOf } from "../../src/lib/url";
 
 describe("the address holds what is seen", () => {
   test("a view goes into a link and comes back", () => {
@@ -10,6 +10,12 @@ describe("the address holds what is seen", () => {
   });
   test("what is empty is left out", () => expect(link("/", { q: "", from: undefined, all: false })).toBe("/"));
   test("later parameters take the place of earlier ones", () => expect(link("/x", { a: 1 }, { a: 2, b: 3 })).toBe("/x?a=2&b=3"));
+  test("a change keeps the other parameters", () => {
+    expect(changed("/findings", "?q=a%20b&sort=host.name&view=all", { q: "c+d", view: "", limit: 5 })).toBe(
+      "/findings?q=c%2Bd&sort=host.name&limit=5",
+    );
+    expect(changed("/", "?q=a", { q: "" })).toBe("/");
+  });
   test.each([
     ["/", { page: "overview" }],
     ["/hosts", { page: "hosts" }],
