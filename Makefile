@@ -9,7 +9,7 @@ GOLANGCI := build/bin/golangci-lint-$(GOLANGCI_VERSION)
 
 # Packages that start goroutines, or are called by several at once.
 CONCURRENT := ./internal/auth ./internal/bulk ./internal/detect ./internal/files ./internal/filter ./internal/httpapi ./internal/ingest ./internal/metrics \
-	./internal/scan ./internal/schedule ./internal/source/zeek ./internal/store/... ./internal/survey ./internal/tail
+	./internal/scan ./internal/schedule ./internal/source/zeek ./internal/store/... ./internal/survey ./internal/tail ./internal/tuning
 
 BENCHTIME ?= 1s
 FUZZTIME ?= 10s
@@ -21,7 +21,7 @@ FIT_TRAIN := $(W)/day.yaml:1-6,$(W)/day.yaml@vary:1-14,$(W)/day.yaml@pairs:1-3,$
 FIT_HELD := $(W)/day.yaml:101-103,$(W)/day.yaml@vary:101-106,$(W)/day.yaml@pairs:101-101,$(W)/plain.yaml:101-102,$(W)/plain.yaml@pairs:101-101,$(W)/enterprise.yaml:101-102,$(W)/enterprise.yaml@vary:101-103,$(W)/enterprise-b.yaml:101-102,$(W)/bot-week.yaml:101-103,$(W)/internet-noise.yaml:101-102
 FIT_CAPTURES := ctu-normal-days,m57-office-day,iot23-hakai-torii,emotet-icedid,njrat-reconnect,bab0-apt-http,suricata-iot-day,rat-short-pcaps
 
-.PHONY: all build demo demo-serve test test-integration lint format crossbuild layers generated bench pgo fit accuracy fuzz check clean
+.PHONY: all build demo demo-serve demo-scan test test-integration lint format crossbuild layers generated bench bench-pages pgo fit accuracy fuzz check clean
 
 all: build
 
@@ -30,17 +30,20 @@ build:
 	@mkdir -p build
 	go build -trimpath -ldflags '$(LDFLAGS)' -o build/fresnel ./cmd/fresnel
 
-## demo: build, and find the beacons in the sample of this repository
+## demo: build, serve a simulated day and the sample of this repository on loopback, and say what to open; DEMO_ARGS="-listen 127.0.0.1:9440 -ingest 127.0.0.1:9441" elsewhere
 demo: build
+	@go build -trimpath -o build/bin/demo ./deploy/demo
+	@./build/bin/demo $(DEMO_ARGS)
+
+demo-serve: demo
+
+## demo-scan: build, and find the beacons in the sample of this repository
+demo-scan: build
 	@echo
 	@./build/fresnel scan --quiet --output table --report build/demo.html testdata/sample
 	@echo
 	@echo "The same with pictures: $(CURDIR)/build/demo.html"
 	@echo "All about one of them:  ./build/fresnel explain testdata/sample --group ws-04,spoolhost.exe"
-
-## demo-serve: build, run the service over a simulated day, and say what to look at
-demo-serve: build
-	@./deploy/demo-serve
 
 ## test: every test that needs no service, and those with goroutines once more under the race detector
 test:
@@ -90,6 +93,11 @@ bench: build
 	test -x build/venv/bin/python || python3 -m venv build/venv
 	build/venv/bin/pip install --quiet duckdb==2.0.0
 	go run ./bench/compare -program build/fresnel -python build/venv/bin/python
+
+## bench-pages: the dashboards in Chromium over 100,000 findings of two weeks, and what is done on them
+bench-pages: build
+	[ -d web/node_modules ] || (cd web && npm ci --no-audit --no-fund --silent)
+	go run ./bench/pages -program build/fresnel
 
 ## pgo: the profile that the compiler optimizes by, from scans of generated files
 pgo:

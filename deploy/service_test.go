@@ -41,13 +41,18 @@ func (o *output) String() string {
 // await waits until the process has said what a pattern finds, and returns its first group.
 func (o *output) await(t *testing.T, pattern string) string {
 	t.Helper()
+	return o.awaitFor(t, 30*time.Second, pattern)
+}
+
+func (o *output) awaitFor(t *testing.T, most time.Duration, pattern string) string {
+	t.Helper()
 	wanted := regexp.MustCompile(pattern)
-	for began := time.Now(); time.Since(began) < 30*time.Second; time.Sleep(20 * time.Millisecond) {
+	for began := time.Now(); time.Since(began) < most; time.Sleep(20 * time.Millisecond) {
 		if m := wanted.FindStringSubmatch(o.String()); m != nil {
 			return m[1]
 		}
 	}
-	t.Fatalf("got no %q within 30 s in\n%s", pattern, o.String())
+	t.Fatalf("got no %q within %v in\n%s", pattern, most, o.String())
 	return ""
 }
 
