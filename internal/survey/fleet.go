@@ -1,11 +1,9 @@
 package survey
 
 import (
-	"cmp"
 	"hash/maphash"
 	"math"
 	"math/bits"
-	"slices"
 
 	"fresnel/internal/identity"
 	"fresnel/internal/rank"
@@ -41,69 +39,6 @@ const (
 	kindJA3
 	kindUserAgent
 )
-
-// An entry says that a value was seen with a key, and when first.
-type entry struct {
-	key, value uint64
-	first      int64
-}
-
-// A tally counts the different values of each key.
-type tally []entry
-
-// add notes a value of a key, unless one of them is not known.
-func (t *tally) add(key, value uint64, first int64) {
-	if key != 0 && value != 0 {
-		*t = append(*t, entry{key, value, first})
-	}
-}
-
-// seal makes the tally ready to be asked.
-func (t *tally) seal() {
-	s := *t
-	slices.SortFunc(s, func(a, b entry) int {
-		return cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(a.value, b.value), cmp.Compare(a.first, b.first))
-	})
-	s = slices.CompactFunc(s, func(a, b entry) bool { return a.key == b.key && a.value == b.value })
-	head := 0 // the first entry of a key gets the first time of all
-	for i := range s {
-		if s[i].key != s[head].key {
-			head = i
-		}
-		s[head].first = min(s[head].first, s[i].first)
-	}
-	*t = s
-}
-
-// of returns how many values a key has, and the first time of all of them.
-func (t tally) of(key uint64) (n int, first int64) {
-	at, ok := slices.BinarySearchFunc(t, key, func(e entry, key uint64) int { return cmp.Compare(e.key, key) })
-	if !ok {
-		return 0, math.MaxInt64
-	}
-	n, _ = slices.BinarySearchFunc(t[at:], key, func(e entry, key uint64) int {
-		if e.key <= key {
-			return -1
-		}
-		return 1
-	})
-	return n, t[at].first
-}
-
-func (t tally) count(key uint64) int {
-	n, _ := t.of(key)
-	return n
-}
-
-// keys returns the number of different keys.
-func (t tally) keys() (n int) {
-	for i := range t {
-		if i == 0 || t[i].key != t[i-1].key {
-			n++
-		}
-	}
-	return n
-}
 
 // info is a row's identity as hashes.
 type info struct {
@@ -152,7 +87,7 @@ func (c *census) see(rows []timeline.Row) []info {
 	c.begin = math.MaxInt64
 	c.registrable = map[uint64]uint64{}
 	infos := make([]info, len(rows))
-	c.hostsOfDest = make(tally, 0, len(rows))
+	c.hostsOfDest.entries = make([]entry, 0, len(rows))
 	var before info
 	for i := range rows {
 		r := &rows[i]
@@ -231,28 +166,19 @@ func newFleet(parts []*census, parallel func(n int, f func(worker, i int))) *fle
 		func(f *fleet) *tally { return &f.namesOfAddr },
 	}
 	parallel(len(lists), func(_, i int) {
-		all, n := lists[i](f), 0
-		for _, p := range parts {
-			n += len(*lists[i](&p.fleet))
+		of := make([]*tally, len(parts))
+		for j, p := range parts {
+			of[j] = lists[i](&p.fleet)
 		}
-		*all = make(tally, 0, n)
-		for _, p := range parts {
-			*all = append(*all, *lists[i](&p.fleet)...)
-		}
-		all.seal()
+		lists[i](f).seal(of...)
 	})
-	f.hostCount = f.hosts.keys()
+	f.hostCount = len(f.hosts.keys)
 	f.common = map[uint64]bool{}
 	limit := max(1, f.hostCount/100)
-	for from := 0; from < len(f.hostsOfDest); {
-		to := from + 1
-		for to < len(f.hostsOfDest) && f.hostsOfDest[to].key == f.hostsOfDest[from].key {
-			to++
+	for _, k := range f.hostsOfDest.keys {
+		if k.values > limit {
+			f.common[k.key] = true
 		}
-		if to-from > limit {
-			f.common[f.hostsOfDest[from].key] = true
-		}
-		from = to
 	}
 	return f
 }
@@ -272,7 +198,10 @@ func (f *fleet) processes(wanted map[uint64]bool, found []*unit, infos [][]info,
 		}
 	}
 	each(func(*info, int64) { n++ })
-	f.destsOfProcess, f.destsOfCaller, f.hostsOfBoth = make(tally, 0, n), make(tally, 0, n), make(tally, 0, n)
+	lists := []*tally{&f.destsOfProcess, &f.destsOfCaller, &f.hostsOfBoth}
+	for _, t := range lists {
+		*t = tally{entries: make([]entry, 0, n)}
+	}
 	clear(f.loneOfProcess)
 	clear(f.loneTimersOfProcess)
 	each(func(in *info, first int64) {
@@ -280,9 +209,8 @@ func (f *fleet) processes(wanted map[uint64]bool, found []*unit, infos [][]info,
 		f.destsOfCaller.add(in.caller(), in.dest, first)
 		f.hostsOfBoth.add(in.both(), in.host, first)
 	})
-	lists := []*tally{&f.destsOfProcess, &f.destsOfCaller, &f.hostsOfBoth}
 	parallel(len(lists), func(_, i int) { lists[i].seal() })
-	for _, e := range f.destsOfProcess {
+	for _, e := range f.destsOfProcess.entries {
 		f.counted[e.key] = true
 		if f.hostsOfBoth.count(mix(e.key, e.value)) == 1 {
 			f.loneOfProcess[e.key]++
