@@ -32,7 +32,7 @@ type Store struct {
 	Dir         string        `yaml:"dir" doc:"folder of the database; empty for fresnel in the user's data directory"`
 	CommitEvery time.Duration `yaml:"commit_every" doc:"longest time that events wait for others to be made durable with, at most 200ms"`
 	KeepEvents  time.Duration `yaml:"keep_events" doc:"age at which events are forgotten"`
-	KeepGB      int64         `yaml:"keep_gb" doc:"size, in GiB, beyond which the oldest events are forgotten; 0 for no bound"`
+	KeepGB      int64         `yaml:"keep_gb" doc:"size of the events alone, in GiB, beyond which the oldest are forgotten; 0 for no bound"`
 	Remember    time.Duration `yaml:"remember" doc:"how long it is known who called whom, after the last call; longer than keep_events, so that nothing looks new that is not"`
 	MemoryMB    int64         `yaml:"memory_mb" doc:"memory of the database, in MiB; it writes to disk what does not fit"`
 }

@@ -32,8 +32,9 @@ type Store interface {
 	// Size tells what the store takes.
 	Size(ctx context.Context) (Size, error)
 	// Retain forgets the oldest events: those of a time before the given one, and so many that
-	// no more than maxBytes are taken; zero values are no bound. It forgets in large pieces,
-	// so that a little more than asked may stay. It returns how many events went.
+	// those that stay take no more than maxBytes, whatever else the store keeps; zero values
+	// are no bound. It forgets in large pieces, so that a little more than asked may stay. It
+	// returns how many events went.
 	Retain(ctx context.Context, before time.Time, maxBytes int64) (int64, error)
 	Close() error
 }
@@ -41,6 +42,7 @@ type Store interface {
 // A Size is what a store takes.
 type Size struct {
 	Bytes       int64
+	EventBytes  int64 // of these, what events take
 	Events      int64
 	OldestNanos int64 // time of the oldest event, nanoseconds since 1970 UTC; 0 without events
 	NewestNanos int64

@@ -264,7 +264,7 @@ func TestAFileIsBegunBySize(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n, err := s.Retain(t.Context(), time.Time{}, size.Bytes-1)
+	n, err := s.Retain(t.Context(), time.Time{}, size.EventBytes-1)
 	if err != nil || n != oldest.events() {
 		t.Errorf("got %d events forgotten and %v, want the %d of the oldest file", n, err, oldest.events())
 	}

@@ -233,7 +233,8 @@ func (s *Store) Size(context.Context) (store.Size, error) {
 				size.NewestNanos = max(size.NewestNanos, p.events[i].TimeNanos)
 			}
 		}
-		size.Bytes = s.bytes()
+		size.EventBytes = s.eventBytes()
+		size.Bytes = size.EventBytes + s.otherBytes()
 	})
 	if size.Events == 0 {
 		size.OldestNanos, size.NewestNanos = 0, 0
@@ -241,11 +242,16 @@ func (s *Store) Size(context.Context) (store.Size, error) {
 	return size, err
 }
 
-func (s *Store) bytes() int64 {
+func (s *Store) eventBytes() int64 {
 	var n int64
 	for _, p := range s.pieces {
 		n += int64(len(p.events)) * eventBytes
 	}
+	return n
+}
+
+func (s *Store) otherBytes() int64 {
+	var n int64
 	for _, r := range s.runs {
 		for _, f := range r.findings {
 			n += findingBytes + int64(len(f.Doc))
@@ -263,7 +269,7 @@ func (s *Store) bytes() int64 {
 func (s *Store) Retain(ctx context.Context, before time.Time, maxBytes int64) (int64, error) {
 	var gone int64
 	err := s.write(ctx, func() {
-		bytes := s.bytes()
+		bytes := s.eventBytes()
 		var kept []piece
 		for i, p := range s.pieces {
 			newest := int64(math.MinInt64)
