@@ -105,6 +105,12 @@ type Runs interface {
 	// RunsIn returns the runs whose end, in seconds, is in a range, both ends included, newest
 	// first, at most limit.
 	RunsIn(ctx context.Context, fromEnd, toEnd int64, limit int) ([]Run, error)
+	// ForgetRuns forgets the runs whose end, in seconds, is before the given one, the oldest
+	// first, with their findings; never the latest run, since the next one follows it. A run
+	// goes with all its findings or not at all, but not all runs go at once: others get their
+	// turn in between, and what has gone before an error stays so. It returns how many went,
+	// also with an error. Slices stay: SaveRun removes them.
+	ForgetRuns(ctx context.Context, beforeEnd int64) (int64, error)
 
 	// FindingsIn hands out the findings of runs whose end is in a range, newest run first,
 	// those of a run in the order in which they were saved, until f returns false. The

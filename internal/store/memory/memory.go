@@ -347,6 +347,18 @@ func (s *Store) RunsIn(_ context.Context, fromEnd, toEnd int64, limit int) ([]st
 	return all, err
 }
 
+// ForgetRuns forgets runs, all at once: they are gone before anybody could wait.
+func (s *Store) ForgetRuns(ctx context.Context, beforeEnd int64) (int64, error) {
+	n := 0
+	err := s.write(ctx, func() {
+		for n < len(s.runs)-1 && s.runs[n].run.End < beforeEnd {
+			n++
+		}
+		s.runs = slices.Delete(s.runs, 0, n)
+	})
+	return int64(n), err
+}
+
 // FindingsIn hands out findings.
 func (s *Store) FindingsIn(ctx context.Context, fromEnd, toEnd int64, f func(*store.Finding) bool) error {
 	var all []store.Finding
