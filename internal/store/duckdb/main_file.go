@@ -26,7 +26,8 @@ type numbers struct {
 
 // mainSchema is what stands in main.duckdb, "@". It has no indexes: its tables are small, or
 // asked for by columns that rise. The data of each slice lies in a table of its own, because
-// DuckDB takes back the room of a dropped table, and not that of some rows.
+// DuckDB takes back the room of a dropped table, and that of deleted rows only where a whole row
+// group of them is gone, as it is of findings, which are forgotten in about the order in which they came.
 var mainSchema = []string{
 	// The number of the last slice is kept, for all slices may go.
 	"CREATE TABLE @.meta (version INTEGER, last_slice BIGINT)",
