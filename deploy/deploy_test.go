@@ -87,7 +87,7 @@ func TestSettings(t *testing.T) {
 		}
 	}
 	// The rule cannot ask for the bound.
-	bound := regexp.MustCompile(`fresnel_store_bytes > 0\.9 \* (\d+) \* 2 \^ 30`).FindStringSubmatch(read(t, "prometheus/rules.yml"))
+	bound := regexp.MustCompile(`fresnel_store_event_bytes > 0\.9 \* (\d+) \* 2 \^ 30`).FindStringSubmatch(read(t, "prometheus/rules.yml"))
 	var gb int64
 	if bound != nil {
 		if err := yaml.Unmarshal([]byte(bound[1]), &gb); err != nil {

@@ -257,7 +257,7 @@ func (s *service) run(ctx context.Context, a *app, hup <-chan os.Signal, load fu
 		}
 		return nil
 	})
-	group.Go(func() error { return s.retain(ctx) })
+	group.Go(func() error { return s.retain(ctx, api) })
 	group.Go(func() error { return s.tuner.Reload(ctx, hup, load) })
 	err = group.Wait()
 	if errors.Is(err, context.Canceled) {
@@ -437,24 +437,32 @@ func (s *service) tails(ctx context.Context) (list []*tail.Tail, err error) {
 	return list, nil
 }
 
-// retain forgets old events, now and then.
-func (s *service) retain(ctx context.Context) error {
+// retain forgets what is old, now and then.
+func (s *service) retain(ctx context.Context, api *httpapi.API) error {
 	ticker := time.NewTicker(10 * time.Minute)
 	defer ticker.Stop()
 	for {
-		n, err := s.store.Retain(ctx, time.Now().Add(-s.config.Store.KeepEvents), s.config.Store.KeepGB<<30)
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case err != nil:
-			s.log.Error("old events not forgotten, will be tried again", "err", err)
-		case n > 0:
-			s.log.Info("old events forgotten", "events", n)
-		}
+		c, now := &s.config.Store, time.Now()
+		events, err := s.store.Retain(ctx, now.Add(-c.KeepEvents), c.KeepGB<<30)
+		s.forgotten(ctx, "events", events, err)
+		oldest := now.Add(-c.KeepFindings).Unix()
+		runs, err := s.store.ForgetRuns(ctx, oldest)
+		api.Forget(oldest)
+		s.forgotten(ctx, "runs", runs, err)
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
 			return nil
 		}
+	}
+}
+
+// forgotten tells how many of what is old are forgotten.
+func (s *service) forgotten(ctx context.Context, what string, n int64, err error) {
+	if n > 0 {
+		s.log.Info("forgotten for their age or size", what, n)
+	}
+	if err != nil && ctx.Err() == nil { // else it may be why there is an error
+		s.log.Error("not all that is old is forgotten, will be tried again", "of", what, "err", err)
 	}
 }

@@ -135,7 +135,7 @@ func (c Config) Validate() error {
 	}
 	errs = append(errs, under("serve", c.Serve.validate())...)
 	errs = append(errs, under("ingest", c.Ingest.validate())...)
-	errs = append(errs, under("store", c.Store.validate())...)
+	errs = append(errs, under("store", c.Store.validate(c.Schedule.CatchUp))...)
 	if n := c.Limits.MemoryMB; n < 64 || n > 1<<20 {
 		errs = append(errs, fmt.Errorf("limits.memory_mb: got %d, want 64 to %d", n, 1<<20))
 	}

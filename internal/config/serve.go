@@ -29,12 +29,13 @@ type Ingest struct {
 
 // Store says what is kept, and where.
 type Store struct {
-	Dir         string        `yaml:"dir" doc:"folder of the database; empty for fresnel in the user's data directory"`
-	CommitEvery time.Duration `yaml:"commit_every" doc:"longest time that events wait for others to be made durable with, at most 200ms"`
-	KeepEvents  time.Duration `yaml:"keep_events" doc:"age at which events are forgotten"`
-	KeepGB      int64         `yaml:"keep_gb" doc:"size, in GiB, beyond which the oldest events are forgotten; 0 for no bound"`
-	Remember    time.Duration `yaml:"remember" doc:"how long it is known who called whom, after the last call; longer than keep_events, so that nothing looks new that is not"`
-	MemoryMB    int64         `yaml:"memory_mb" doc:"memory of the database, in MiB; it writes to disk what does not fit"`
+	Dir          string        `yaml:"dir" doc:"folder of the database; empty for fresnel in the user's data directory"`
+	CommitEvery  time.Duration `yaml:"commit_every" doc:"longest time that events wait for others to be made durable with, at most 200ms"`
+	KeepEvents   time.Duration `yaml:"keep_events" doc:"age at which events are forgotten"`
+	KeepGB       int64         `yaml:"keep_gb" doc:"size of the events alone, in GiB, beyond which the oldest are forgotten; 0 for no bound"`
+	KeepFindings time.Duration `yaml:"keep_findings" doc:"age, by the end of its window, at which a run is forgotten with its findings; at least keep_events, which findings outlive, and schedule.catch_up"`
+	Remember     time.Duration `yaml:"remember" doc:"how long it is known who called whom, after the last call; longer than keep_events, so that nothing looks new that is not"`
+	MemoryMB     int64         `yaml:"memory_mb" doc:"memory of the database, in MiB; it writes to disk what does not fit"`
 }
 
 func defaultServe() Serve {
@@ -46,7 +47,7 @@ func defaultIngest() Ingest {
 }
 
 func defaultStore() Store {
-	return Store{CommitEvery: 200 * time.Millisecond, KeepEvents: 30 * 24 * time.Hour, KeepGB: 0, Remember: 180 * 24 * time.Hour, MemoryMB: 1024}
+	return Store{CommitEvery: 200 * time.Millisecond, KeepEvents: 30 * 24 * time.Hour, KeepGB: 0, KeepFindings: 365 * 24 * time.Hour, Remember: 180 * 24 * time.Hour, MemoryMB: 1024}
 }
 
 // Off is the address of what does not listen.
@@ -75,11 +76,13 @@ func (i Ingest) validate() error {
 		checkRange("max_waiting", i.MaxWaiting, 10_000, 100_000_000))...)
 }
 
-func (s Store) validate() error {
+// validate checks s. Runs that are made up for must not be forgotten as soon as they are made.
+func (s Store) validate(catchUp time.Duration) error {
 	return errors.Join(
 		checkDuration("commit_every", s.CommitEvery, time.Millisecond, 200*time.Millisecond),
 		checkDuration("keep_events", s.KeepEvents, time.Hour, 10*365*24*time.Hour),
 		checkRange("keep_gb", s.KeepGB, 0, 1<<20),
+		checkDuration("keep_findings", s.KeepFindings, max(s.KeepEvents, catchUp), 100*365*24*time.Hour),
 		checkDuration("remember", s.Remember, s.KeepEvents, 100*365*24*time.Hour),
 		checkRange("memory_mb", s.MemoryMB, 128, 1<<20),
 	)

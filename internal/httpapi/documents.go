@@ -91,6 +91,18 @@ func (s *shelf) drop(end int64) {
 	s.forget(end)
 }
 
+// dropBefore forgets the documents of the runs whose end is before the given one.
+func (s *shelf) dropBefore(beforeEnd int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.drops++
+	for end := range s.byEnd {
+		if end < beforeEnd {
+			s.forget(end)
+		}
+	}
+}
+
 // forget is drop with mu held.
 func (s *shelf) forget(end int64) {
 	if run := s.byEnd[end]; run != nil {

@@ -181,6 +181,10 @@ func (a *API) ReadAhead(ctx context.Context) error {
 	return nil
 }
 
+// Forget gives up the memory of runs whose end, in seconds, is before the given one: the store has
+// forgotten them.
+func (a *API) Forget(beforeEnd int64) { a.index.forgetBefore(beforeEnd) }
+
 // ServeHTTP implements http.Handler.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	for segment := range strings.SplitSeq(strings.TrimPrefix(r.URL.EscapedPath(), "/"), "/") {

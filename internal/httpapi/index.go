@@ -327,6 +327,18 @@ func (x *index) have(r *store.Run) ([]entry, []string, bool) {
 	return run.entries, x.texts, true
 }
 
+// forgetBefore forgets the runs whose end is before the given one.
+func (x *index) forgetBefore(beforeEnd int64) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.shelf.dropBefore(beforeEnd)
+	for end := range x.byEnd {
+		if end < beforeEnd {
+			x.drop(end)
+		}
+	}
+}
+
 func (x *index) drop(end int64) {
 	x.shelf.drop(end)
 	if run := x.byEnd[end]; run != nil {

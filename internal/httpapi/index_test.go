@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"weak"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -277,6 +279,15 @@ func TestShelf(t *testing.T) {
 	if s.bytes != 0 || len(s.byEnd) != 0 {
 		t.Errorf("got %d bytes, want none of a document that is larger than all", s.bytes)
 	}
+	for end := range int64(4) {
+		s.put(s.state(), end, id(1), Document("{}"))
+	}
+	state = s.state()
+	s.dropBefore(3)
+	s.put(state, 2, id(1), Document("{}"))
+	if len(s.byEnd) != 1 || s.get(3, id(1)) == nil || s.bytes != 2 {
+		t.Errorf("got %d runs with %d bytes, want the one that is not before", len(s.byEnd), s.bytes)
+	}
 }
 
 func TestIndexForgetsWhatWasNotAskedForLongest(t *testing.T) {
@@ -318,6 +329,47 @@ func TestIndexForgetsWhatWasNotAskedForLongest(t *testing.T) {
 	if x.makeRoom(1); len(x.texts) != 1 || x.size != 0 {
 		t.Errorf("got %d texts, want those of runs that are gone to be forgotten", len(x.texts))
 	}
+}
+
+// TestForgottenRunsAreGone asks for runs, and again once the store has forgotten them.
+func TestForgottenRunsAreGone(t *testing.T) {
+	s := open(t, Limits{})
+	x, last := s.api.index, int64(findingtest.RunEnd)
+	old := moved(findingtest.Ranked(), 1)
+	old.Group.Values = []string{"ws-gone", "p.exe"} // which no other run has
+	save(t, s.store, old.RunEnd, []*finding.Result{old})
+	count := func(want, runs int) {
+		t.Helper()
+		if list := into[FindingList](s.get("/api/v1/findings?from=now-14d&view=all"), 200); list.Total != want || len(list.Findings) != want {
+			t.Errorf("got %d findings of %d, want %d", len(list.Findings), list.Total, want)
+		}
+		if o := into[Overview](s.get("/api/v1/overview?from=now-14d"), 200); o.Documents != want || o.Runs != runs {
+			t.Errorf("got %d documents of %d runs, want %d of %d", o.Documents, o.Runs, want, runs)
+		}
+	}
+	of := func(end int64) int { return len(x.byEnd[end].entries) }
+	count(len(found(0))+1+len(found(2)), 3)
+	one := "/api/v1/findings/" + finding.ID(old)
+	into[FindingDetail](s.get(one), 200)
+	if len(x.byEnd) != 3 || len(x.shelf.byEnd) != 3 || of(old.RunEnd) != 1 {
+		t.Fatalf("got %d runs in the index and %d on the shelf, want three", len(x.byEnd), len(x.shelf.byEnd))
+	}
+	entries, docs := weak.Make(x.byEnd[old.RunEnd]), weak.Make(x.shelf.byEnd[old.RunEnd])
+	if n, err := s.store.ForgetRuns(t.Context(), last); n != 2 || err != nil {
+		t.Fatalf("got %d runs forgotten and %v, want 2", n, err)
+	}
+	count(len(found(0)), 1) // whether the API has been told or not
+	s.get(one).refused(404, "not_found")
+	s.api.Forget(last)
+	count(len(found(0)), 1)
+	if len(x.byEnd) != 1 || x.size != of(last) || len(x.shelf.byEnd) != 1 || x.shelf.bytes != x.shelf.byEnd[last].bytes {
+		t.Errorf("got %d runs with %d entries in the index, %d with %d bytes on the shelf, want the last one alone", len(x.byEnd), x.size, len(x.shelf.byEnd), x.shelf.bytes)
+	}
+	runtime.GC()
+	if entries.Value() != nil || docs.Value() != nil {
+		t.Error("got entries and documents of a forgotten run in memory")
+	}
+	runtime.KeepAlive(s)
 }
 
 func TestIndexTellsErrors(t *testing.T) {

@@ -265,6 +265,7 @@ type size struct{ store store.Store }
 
 var (
 	storeBytes  = prometheus.NewDesc("fresnel_store_bytes", "Bytes of disk that the store takes.", nil, nil)
+	eventBytes  = prometheus.NewDesc("fresnel_store_event_bytes", "Bytes of disk that events take: those that store.keep_gb bounds.", nil, nil)
 	storeEvents = prometheus.NewDesc("fresnel_store_events", "Events in the store.", nil, nil)
 	storeOldest = prometheus.NewDesc("fresnel_store_oldest_event_seconds", "Time of the oldest event, seconds since 1970 UTC; 0 without events.", nil, nil)
 	storeNewest = prometheus.NewDesc("fresnel_store_newest_event_seconds", "Time of the newest event, seconds since 1970 UTC; 0 without events.", nil, nil)
@@ -272,7 +273,7 @@ var (
 
 // Describe implements prometheus.Collector.
 func (*size) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{storeBytes, storeEvents, storeOldest, storeNewest} {
+	for _, d := range []*prometheus.Desc{storeBytes, eventBytes, storeEvents, storeOldest, storeNewest} {
 		out <- d
 	}
 }
@@ -289,7 +290,7 @@ func (c *size) Collect(out chan<- prometheus.Metric) {
 	for _, v := range []struct {
 		desc *prometheus.Desc
 		n    float64
-	}{{storeBytes, float64(s.Bytes)}, {storeEvents, float64(s.Events)}, {storeOldest, float64(s.OldestNanos) / 1e9}, {storeNewest, float64(s.NewestNanos) / 1e9}} {
+	}{{storeBytes, float64(s.Bytes)}, {eventBytes, float64(s.EventBytes)}, {storeEvents, float64(s.Events)}, {storeOldest, float64(s.OldestNanos) / 1e9}, {storeNewest, float64(s.NewestNanos) / 1e9}} {
 		out <- prometheus.MustNewConstMetric(v.desc, prometheus.GaugeValue, v.n)
 	}
 }

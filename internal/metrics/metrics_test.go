@@ -75,7 +75,7 @@ func TestHandler(t *testing.T) {
 		m.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 		return w.Body.String()
 	}
-	for _, line := range []string{`fresnel_last_run_end_seconds 7200`, `fresnel_last_run{of="findings"} 3`, `fresnel_runs_total{outcome="failed"} 0`, `fresnel_store_events 0`} {
+	for _, line := range []string{`fresnel_last_run_end_seconds 7200`, `fresnel_last_run{of="findings"} 3`, `fresnel_runs_total{outcome="failed"} 0`, `fresnel_store_events 0`, `fresnel_store_event_bytes 0`} {
 		if !strings.Contains(served(), line+"\n") {
 			t.Errorf("at the start: got no line %s", line)
 		}

@@ -32,8 +32,9 @@ type Store interface {
 	// Size tells what the store takes.
 	Size(ctx context.Context) (Size, error)
 	// Retain forgets the oldest events: those of a time before the given one, and so many that
-	// no more than maxBytes are taken; zero values are no bound. It forgets in large pieces,
-	// so that a little more than asked may stay. It returns how many events went.
+	// those that stay take no more than maxBytes, whatever else the store keeps; zero values
+	// are no bound. It forgets in large pieces, so that a little more than asked may stay. It
+	// returns how many events went.
 	Retain(ctx context.Context, before time.Time, maxBytes int64) (int64, error)
 	Close() error
 }
@@ -41,6 +42,7 @@ type Store interface {
 // A Size is what a store takes.
 type Size struct {
 	Bytes       int64
+	EventBytes  int64 // of these, what events take
 	Events      int64
 	OldestNanos int64 // time of the oldest event, nanoseconds since 1970 UTC; 0 without events
 	NewestNanos int64
@@ -103,6 +105,12 @@ type Runs interface {
 	// RunsIn returns the runs whose end, in seconds, is in a range, both ends included, newest
 	// first, at most limit.
 	RunsIn(ctx context.Context, fromEnd, toEnd int64, limit int) ([]Run, error)
+	// ForgetRuns forgets the runs whose end, in seconds, is before the given one, the oldest
+	// first, with their findings; never the latest run, since the next one follows it. A run
+	// goes with all its findings or not at all, but not all runs go at once: others get their
+	// turn in between, and what has gone before an error stays so. It returns how many went,
+	// also with an error. Slices stay: SaveRun removes them.
+	ForgetRuns(ctx context.Context, beforeEnd int64) (int64, error)
 
 	// FindingsIn hands out the findings of runs whose end is in a range, newest run first,
 	// those of a run in the order in which they were saved, until f returns false. The

@@ -314,6 +314,43 @@ func TestRobustSIGHUP(t *testing.T) {
 	s.stop(t)
 }
 
+// TestRobustRetention starts a service again, which is to keep findings for an hour then.
+func TestRobustRetention(t *testing.T) {
+	t.Parallel()
+	data := filepath.Join(t.TempDir(), "data")
+	s := serve(t, data)
+	c := s.login(t)
+	now := time.Now().UTC().Truncate(time.Second)
+	for _, age := range []time.Duration{3 * time.Hour, 2 * time.Hour, time.Minute} {
+		c.call(t, http.MethodPost, "/runs", map[string]time.Time{"end": now.Add(-age)}, nil)
+	}
+	s.stop(t)
+	s = serve(t, data, "--set", "store.keep_findings=1h", "--set", "store.keep_events=1h", "--set", "schedule.catch_up=1h")
+	for deadline := time.Now().Add(5 * time.Second); !strings.Contains(s.stderr.String(), "runs=2"); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("got the log\n%s\nwant in it that two runs are forgotten", s.stderr)
+		}
+	}
+	c = s.login(t)
+	var runs struct{ Runs []struct{ End time.Time } }
+	c.call(t, http.MethodGet, "/runs", nil, &runs)
+	if len(runs.Runs) != 1 || !runs.Runs[0].End.Equal(now.Add(-time.Minute)) {
+		t.Errorf("got the runs %v, want the one of a minute before %s", runs.Runs, now)
+	}
+	var trail struct{ Entries []struct{ Action string } }
+	c.call(t, http.MethodGet, "/audit", nil, &trail)
+	made := 0
+	for _, e := range trail.Entries {
+		if e.Action == "run.make" {
+			made++
+		}
+	}
+	if made != 3 {
+		t.Errorf("got %d runs in the trail %v, want all that were made", made, trail.Entries)
+	}
+	s.stop(t)
+}
+
 // TestRobustSIGHUPAtStart asks for the settings to be read again while the service starts.
 func TestRobustSIGHUPAtStart(t *testing.T) {
 	t.Parallel()

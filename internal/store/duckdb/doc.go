@@ -1,6 +1,7 @@
 // Package duckdb is the embedded store: DuckDB files in one folder, in this process.
 //
-// main.duckdb holds runs, findings, slices, records and the trail. Events lie in files
+// main.duckdb holds runs, findings, slices, records and the trail; the rows of runs that are
+// forgotten are deleted, and their blocks used again. Events lie in files
 // events-000001.duckdb and so on, one after the other: only the last is written to, and the
 // oldest are forgotten by removing them whole. All of them are attached to one instance of
 // DuckDB, so that one memory limit holds for all; since a transaction of DuckDB can write to

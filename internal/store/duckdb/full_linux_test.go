@@ -162,6 +162,12 @@ func TestFullDisk(t *testing.T) {
 				if err := saveRun(1 << 20); err != nil {
 					t.Errorf("SaveRun: %v", err)
 				}
+				if err := s.SaveRun(t.Context(), &store.Run{End: 2}, []store.Finding{{ID: "a", Doc: []byte("{}")}}, store.SliceChange{}); err != nil {
+					t.Errorf("SaveRun: %v", err)
+				}
+				if n, err := s.ForgetRuns(t.Context(), 2); n != 1 || err != nil {
+					t.Errorf("ForgetRuns: got %d and %v, want one run gone", n, err)
+				}
 				if err := s.Change(t.Context(), []store.Record{{Kind: "user", ID: "a"}}, nil); err != nil {
 					t.Errorf("Change: %v", err)
 				}

@@ -26,7 +26,8 @@ type numbers struct {
 
 // mainSchema is what stands in main.duckdb, "@". It has no indexes: its tables are small, or
 // asked for by columns that rise. The data of each slice lies in a table of its own, because
-// DuckDB takes back the room of a dropped table, and not that of some rows.
+// DuckDB takes back the room of a dropped table, and that of deleted rows only where a whole row
+// group of them is gone, as it is of findings, which are forgotten in about the order in which they came.
 var mainSchema = []string{
 	// The number of the last slice is kept, for all slices may go.
 	"CREATE TABLE @.meta (version INTEGER, last_slice BIGINT)",
@@ -70,7 +71,8 @@ func (s *Store) openMain(ctx context.Context, c *conn) error {
 		sql string
 	}{
 		{&s.numbers.slice, "SELECT last_slice FROM " + mainName + ".meta"},
-		{&s.numbers.save, "SELECT coalesce(max(save), 0) FROM " + mainName + ".run"},
+		// Not one that was given since the start: whoever reads the findings of a run that went asks for it.
+		{&s.numbers.save, fmt.Sprintf("SELECT greatest(%d, coalesce(max(save), 0)) FROM %s.run", s.numbers.save, mainName)},
 		{&s.numbers.entry, "SELECT coalesce(max(number), 0) FROM " + mainName + ".trail"},
 	} {
 		if err := c.query(ctx, one(q.to), q.sql); err != nil {
@@ -244,41 +246,21 @@ func readRuns(ctx context.Context, c *conn, which string, args ...any) ([]store.
 
 // FindingsIn hands out findings.
 func (s *Store) FindingsIn(ctx context.Context, fromEnd, toEnd int64, f func(*store.Finding) bool) error {
-	type saved struct{ save, findings int64 }
-	var runs []saved // those with findings
-	if err := s.read(func(c *conn) error {
-		runs = nil
-		return c.query(ctx, func(ch *chunk) error {
-			for i, save := range column[int64](ch, 0) {
-				runs = append(runs, saved{save, column[int64](ch, 1)[i]})
-			}
-			return nil
-		}, "SELECT r.save, f.n FROM "+mainName+".run r JOIN (SELECT save, count(*) AS n FROM "+mainName+".finding WHERE run_end BETWEEN ? AND ? GROUP BY save) f ON f.save = r.save ORDER BY r.run_end DESC",
-			fromEnd, toEnd)
-	}); err != nil {
+	runs, err := s.savedRuns(ctx, "JOIN (SELECT save, count(*) AS n FROM "+mainName+".finding WHERE run_end BETWEEN ? AND ? GROUP BY save) f ON f.save = r.save ORDER BY r.run_end DESC", fromEnd, toEnd)
+	if err != nil {
 		return err
 	}
 	// Page by page, so that f may take its time and do what it wants. What another SaveRun
 	// replaces meanwhile is not there any more. Several runs that fit are one page: a query costs
 	// as much as some hundred findings.
 	for len(runs) > 0 {
-		size, n := runs[0].findings, 1
-		for n < len(runs) && size+runs[n].findings <= findingsPage {
-			size += runs[n].findings
-			n++
-		}
-		saves := make([]any, n)
-		first, last := runs[0].save, runs[0].save
-		for i, r := range runs[:n] {
-			saves[i] = r.save
-			first, last = min(first, r.save), max(last, r.save)
-		}
-		runs = runs[n:]
-		which := "WHERE save BETWEEN ? AND ? AND place >= ? AND place < ? AND save IN (?" + strings.Repeat(", ?", n-1) + ")"
+		first, size := firstPage(runs)
+		runs = runs[len(first):]
+		which, saves := ofRuns(first)
 		for place := int64(0); place < size; place += findingsPage { // more than one page is of one run
 			var page []placed
 			if err := s.read(func(c *conn) (err error) {
-				page, err = readFindings(ctx, c, which, append([]any{first, last, place, place + findingsPage}, saves...)...)
+				page, err = readFindings(ctx, c, which+" AND place >= ? AND place < ?", append(slices.Clone(saves), place, place+findingsPage)...)
 				return err
 			}); err != nil {
 				return err
@@ -297,7 +279,73 @@ func (s *Store) FindingsIn(ctx context.Context, fromEnd, toEnd int64, f func(*st
 	return nil
 }
 
-// findingsPage is how many findings one query reads: some MB.
+// ForgetRuns forgets runs, as many at a time as have a page of findings: their rows are deleted, and
+// blocks without any are used again once the log has been written into the file.
+func (s *Store) ForgetRuns(ctx context.Context, beforeEnd int64) (int64, error) {
+	runs, err := s.savedRuns(ctx, "LEFT JOIN (SELECT save, count(*) AS n FROM "+mainName+".finding WHERE run_end < ? GROUP BY save) f ON f.save = r.save "+
+		"WHERE r.run_end < ? AND r.run_end < (SELECT max(run_end) FROM "+mainName+".run) ORDER BY r.run_end", beforeEnd, beforeEnd)
+	gone := int64(0)
+	for err == nil && len(runs) > 0 {
+		first, size := firstPage(runs)
+		runs = runs[len(first):]
+		which, saves := ofRuns(first)
+		if err = s.change(ctx, size*deletedBytes, spareForRuns, func(c *conn, _ *numbers) error {
+			for _, name := range []string{"finding", "run"} {
+				if err := c.exec(ctx, "DELETE FROM "+mainName+"."+name+" "+which, saves...); err != nil {
+					return err
+				}
+			}
+			return nil
+		}); err == nil {
+			gone += int64(len(first))
+		}
+	}
+	return gone, err
+}
+
+// A saved run is known by the number of its SaveRun: another that replaces it has another one.
+type saved struct{ save, findings int64 }
+
+// savedRuns returns runs r that are joined with the numbers of their findings, f.n.
+func (s *Store) savedRuns(ctx context.Context, joined string, args ...any) ([]saved, error) {
+	var runs []saved
+	err := s.read(func(c *conn) error {
+		runs = nil
+		return c.query(ctx, func(ch *chunk) error {
+			for i, save := range column[int64](ch, 0) {
+				runs = append(runs, saved{save, column[int64](ch, 1)[i]})
+			}
+			return nil
+		}, "SELECT r.save, coalesce(f.n, 0) FROM "+mainName+".run r "+joined, args...)
+	})
+	return runs, err
+}
+
+// firstPage returns the first runs that have a page of findings or less, but one at least, and how
+// many they have. One without any counts as well, so that there are not too many.
+func firstPage(runs []saved) (first []saved, size int64) {
+	n := 0
+	for n < len(runs) && (n == 0 || size+max(1, runs[n].findings) <= findingsPage) {
+		size += max(1, runs[n].findings)
+		n++
+	}
+	return runs[:n], size
+}
+
+// ofRuns returns the condition that rows are of some runs, and its arguments. Bounds come first: by
+// them DuckDB passes over most of what there is.
+func ofRuns(runs []saved) (string, []any) {
+	least, most := runs[0].save, runs[0].save
+	args := make([]any, 2, 2+len(runs))
+	for _, r := range runs {
+		args = append(args, r.save)
+		least, most = min(least, r.save), max(most, r.save)
+	}
+	args[0], args[1] = least, most
+	return "WHERE save BETWEEN ? AND ? AND save IN (?" + strings.Repeat(", ?", len(runs)-1) + ")", args
+}
+
+// findingsPage is how many findings one query reads, some MB, or one transaction deletes.
 const findingsPage = 4000
 
 // A placed finding has its place among those of its run.

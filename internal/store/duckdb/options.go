@@ -20,7 +20,7 @@ type Options struct {
 	CommitEvery time.Duration // how long an Append may wait for others to share its commit
 	CommitRows  int           // how many events are not waited with any longer
 	SliceEvery  time.Duration // after how long a new file of events is begun
-	SliceBytes  int64         // or at which size; a fraction of what Retain is to leave, since it takes whole files
+	SliceBytes  int64         // or at which size; a fraction of what Retain is to leave of events, since it takes whole files
 
 	Now func() time.Time
 	Log *slog.Logger

@@ -19,7 +19,8 @@ const (
 	spareForRuns   = 4 << 20 // what is found is wanted when no more events are taken
 	spareForPeople = 1 << 20 // an administrator must be able to log in and make room
 
-	rowBytes = 96 // of an event in a log, but for its texts
+	rowBytes     = 96 // of an event in a log, but for its texts
+	deletedBytes = 16 // of a row that is deleted
 
 	longLog = 4 << 20 // bytes; a file takes in less than its log had
 )

@@ -419,9 +419,9 @@ func (s *Store) Size(context.Context) (store.Size, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	size := store.Size{Bytes: s.mainBytes()}
+	size := store.Size{EventBytes: s.eventBytes()}
+	size.Bytes = size.EventBytes + s.mainBytes()
 	for _, f := range s.files {
-		size.Bytes += f.bytes()
 		if f.events() == 0 {
 			continue
 		}
@@ -432,6 +432,15 @@ func (s *Store) Size(context.Context) (store.Size, error) {
 		size.OldestNanos, size.NewestNanos = min(size.OldestNanos, f.oldest), max(size.NewestNanos, f.newest)
 	}
 	return size, nil
+}
+
+// eventBytes returns what the files of events take; the caller holds mu.
+func (s *Store) eventBytes() int64 {
+	var bytes int64
+	for _, f := range s.files {
+		bytes += f.bytes()
+	}
+	return bytes
 }
 
 func (s *Store) mainBytes() int64 {
@@ -450,7 +459,7 @@ func (s *Store) alive() error {
 }
 
 // Retain deletes files, never the one that events go to: those whose events are all of a time
-// before the given one, and then the oldest until no more than maxBytes are taken.
+// before the given one, and then the oldest until those that stay take no more than maxBytes.
 func (s *Store) Retain(ctx context.Context, before time.Time, maxBytes int64) (int64, error) {
 	if err := s.alive(); err != nil {
 		return 0, err
@@ -458,10 +467,7 @@ func (s *Store) Retain(ctx context.Context, before time.Time, maxBytes int64) (i
 	var gone int64
 	var unused []*file
 	s.mu.Lock()
-	bytes := s.mainBytes()
-	for _, f := range s.files {
-		bytes += f.bytes()
-	}
+	bytes := s.eventBytes()
 	var kept []*file
 	for i, f := range s.files {
 		if i < len(s.files)-1 {

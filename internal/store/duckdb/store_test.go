@@ -9,10 +9,13 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"math/rand/v2"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -264,7 +267,7 @@ func TestAFileIsBegunBySize(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n, err := s.Retain(t.Context(), time.Time{}, size.Bytes-1)
+	n, err := s.Retain(t.Context(), time.Time{}, size.EventBytes-1)
 	if err != nil || n != oldest.events() {
 		t.Errorf("got %d events forgotten and %v, want the %d of the oldest file", n, err, oldest.events())
 	}
@@ -526,6 +529,114 @@ func TestRoomOfSlicesIsUsedAgain(t *testing.T) {
 	if got := s.mainBytes(); got > 40<<20 || most > 110<<20 {
 		t.Errorf("got %d bytes at the end and %d at most, want about those of 8 parts, and of a log", got, most)
 	}
+}
+
+// TestRoomOfFindingsIsUsedAgain forgets runs as new ones are made, and opens what it has as it is
+// left by a process that is killed, and by one that ends.
+func TestRoomOfFindingsIsUsedAgain(t *testing.T) {
+	o := options(t)
+	s := openStore(t, o)
+	const runs, keep, each = 400, 20, 1000
+	random := rand.New(rand.NewPCG(1, 2))
+	through, most := 0, int64(0)
+	for end := range int64(runs) {
+		findings := make([]store.Finding, each)
+		for i := range findings {
+			doc := make([]byte, 0, 300)
+			for len(doc) < 280 {
+				doc = strconv.AppendUint(doc, random.Uint64(), 36) // what does not compress
+			}
+			through += len(doc)
+			findings[i] = store.Finding{ID: fmt.Sprintf("%d-%d", end, i), RunEnd: end, Doc: doc}
+		}
+		if err := s.SaveRun(t.Context(), &store.Run{End: end}, findings, store.SliceChange{}); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := s.ForgetRuns(t.Context(), end-keep+1); err != nil || n != min(1, max(0, end-keep+1)) {
+			t.Fatalf("got %d runs forgotten and %v, want the one that is too old", n, err)
+		}
+		most = max(most, s.mainBytes())
+	}
+	expect := func(s *Store) {
+		t.Helper()
+		var ends, want []int64
+		if err := s.FindingsIn(t.Context(), 0, math.MaxInt64, func(f *store.Finding) bool {
+			if n := len(ends); n%each == 0 {
+				ends = append(ends, f.RunEnd)
+			} else {
+				ends = append(ends, ends[n-1])
+			}
+			return f.ID == fmt.Sprintf("%d-%d", ends[len(ends)-1], (len(ends)-1)%each)
+		}); err != nil {
+			t.Fatal(err)
+		}
+		for end := int64(runs - 1); end >= runs-keep; end-- {
+			want = append(want, slices.Repeat([]int64{end}, each)...)
+		}
+		compare(t, "the ends of runs, for each finding in its place", ends, want)
+	}
+	expect(s)
+	killed := o
+	killed.Dir = filepath.Join(t.TempDir(), "killed")
+	if err := os.CopyFS(killed.Dir, os.DirFS(o.Dir)); err != nil {
+		t.Fatal(err)
+	}
+	if sizeOf(filepath.Join(killed.Dir, mainFile+".wal")) == 0 {
+		t.Error("got no log, want one to be read again")
+	}
+	expect(openStore(t, killed))
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("main.duckdb with its log: at most %d MiB, at the end %d MiB, of %d MiB that went through it", most>>20, s.mainBytes()>>20, through>>20)
+	if got := s.mainBytes(); got > 30<<20 || most > 95<<20 {
+		t.Errorf("got %d bytes at the end and %d at most, want about those of the runs that are kept and of a row group, and of a log", got, most)
+	}
+	expect(openStore(t, o))
+}
+
+// TestRunsAreForgottenInPieces meets a disk that fills up on the way.
+func TestRunsAreForgottenInPieces(t *testing.T) {
+	s := openStore(t, options(t))
+	findings := make([]store.Finding, findingsPage/2)
+	for i := range findings {
+		findings[i] = store.Finding{ID: fmt.Sprint(i), Doc: []byte("{}")}
+	}
+	ends := func() (list []int64) {
+		t.Helper()
+		runs, err := s.RunsIn(t.Context(), 0, math.MaxInt64, 100)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range runs {
+			list = append(list, r.End)
+			n := 0
+			if err := s.FindingsIn(t.Context(), r.End, r.End, func(*store.Finding) bool { n++; return true }); err != nil || n != len(findings) {
+				t.Errorf("run %d: got %d findings and %v, want all %d", r.End, n, err, len(findings))
+			}
+		}
+		return list
+	}
+	for end := range int64(8) {
+		if err := s.SaveRun(t.Context(), &store.Run{End: end}, findings, store.SliceChange{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var seen [][]int64
+	s.free = func(string) (int64, bool) { // which is asked before each piece
+		seen = append(seen, ends())
+		return 1 << 40 >> (20 * (len(seen) / 3)), true
+	}
+	n, err := s.ForgetRuns(t.Context(), 100)
+	if n != 4 || !errors.Is(err, store.ErrFull) {
+		t.Errorf("got %d runs forgotten and %v, want two pieces of two and ErrFull", n, err)
+	}
+	compare(t, "runs that are left before each piece", seen, [][]int64{{7, 6, 5, 4, 3, 2, 1, 0}, {7, 6, 5, 4, 3, 2}, {7, 6, 5, 4}})
+	s.free = freeBytes
+	if n, err := s.ForgetRuns(t.Context(), 100); n != 3 || err != nil {
+		t.Errorf("got %d runs forgotten and %v, want 3", n, err)
+	}
+	compare(t, "runs that are left", ends(), []int64{7})
 }
 
 // TestASliceThatGoesMeanwhileIsNotFound reads slices while runs replace them.

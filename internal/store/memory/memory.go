@@ -233,7 +233,8 @@ func (s *Store) Size(context.Context) (store.Size, error) {
 				size.NewestNanos = max(size.NewestNanos, p.events[i].TimeNanos)
 			}
 		}
-		size.Bytes = s.bytes()
+		size.EventBytes = s.eventBytes()
+		size.Bytes = size.EventBytes + s.otherBytes()
 	})
 	if size.Events == 0 {
 		size.OldestNanos, size.NewestNanos = 0, 0
@@ -241,11 +242,16 @@ func (s *Store) Size(context.Context) (store.Size, error) {
 	return size, err
 }
 
-func (s *Store) bytes() int64 {
+func (s *Store) eventBytes() int64 {
 	var n int64
 	for _, p := range s.pieces {
 		n += int64(len(p.events)) * eventBytes
 	}
+	return n
+}
+
+func (s *Store) otherBytes() int64 {
+	var n int64
 	for _, r := range s.runs {
 		for _, f := range r.findings {
 			n += findingBytes + int64(len(f.Doc))
@@ -263,7 +269,7 @@ func (s *Store) bytes() int64 {
 func (s *Store) Retain(ctx context.Context, before time.Time, maxBytes int64) (int64, error) {
 	var gone int64
 	err := s.write(ctx, func() {
-		bytes := s.bytes()
+		bytes := s.eventBytes()
 		var kept []piece
 		for i, p := range s.pieces {
 			newest := int64(math.MinInt64)
@@ -339,6 +345,18 @@ func (s *Store) RunsIn(_ context.Context, fromEnd, toEnd int64, limit int) ([]st
 		}
 	})
 	return all, err
+}
+
+// ForgetRuns forgets runs, all at once: they are gone before anybody could wait.
+func (s *Store) ForgetRuns(ctx context.Context, beforeEnd int64) (int64, error) {
+	n := 0
+	err := s.write(ctx, func() {
+		for n < len(s.runs)-1 && s.runs[n].run.End < beforeEnd {
+			n++
+		}
+		s.runs = slices.Delete(s.runs, 0, n)
+	})
+	return int64(n), err
 }
 
 // FindingsIn hands out findings.

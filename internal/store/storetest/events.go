@@ -482,22 +482,32 @@ func retention(t *testing.T, p *Place) {
 	if size.Events != 300 || size.OldestNanos != all[2][0].TimeNanos {
 		t.Errorf("got %d events, the oldest of %d, want 300 and %d", size.Events, size.OldestNanos, all[2][0].TimeNanos)
 	}
-	retain(time.Time{}, size.Bytes, 0)
-	retain(time.Time{}, size.Bytes-1, 100)
+	// What else there is, however large, does not count.
+	p.save(t, &store.Run{End: 1000}, made(1000, 2000), store.SliceChange{Add: []store.Slice{{Parts: [][]byte{make([]byte, 1<<20)}}}})
+	more, err := p.Size(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if more.Bytes <= size.Bytes || more.EventBytes != size.EventBytes {
+		t.Errorf("got %d bytes, %d of events, after a run was saved, want more than %d, and %d", more.Bytes, more.EventBytes, size.Bytes, size.EventBytes)
+	}
+	retain(time.Time{}, size.EventBytes, 0)
+	retain(time.Time{}, size.EventBytes-1, 100)
 	p.Reopen(t, 0)
 	check(t, "events that stay, after it was opened again", p.all(t), slices.Concat(all[3:]...))
 	if n, err := p.Retain(t.Context(), time.Time{}, 1); err != nil || n < 100 {
 		t.Errorf("got %d events forgotten and %v, want all that are not being added to", n, err)
 	}
+	check(t, "findings", len(p.findings(t, 0, 2000, math.MaxInt)), 2000)
 	// What is appended afterwards has its place behind all that ever was.
 	before, err := p.Position(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	more := numbered(0, 10)
-	p.append(t, more...)
+	added := numbered(0, 10)
+	p.append(t, added...)
 	scan, err := p.Since(t.Context(), before, store.Newest)
-	check(t, "events since", Read(t, scan, err), more)
+	check(t, "events since", Read(t, scan, err), added)
 }
 
 func retentionUnderScan(t *testing.T, p *Place) {
@@ -538,10 +548,10 @@ func size(t *testing.T, p *Place) {
 		if got, err = p.Size(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if got.Bytes <= 0 {
-			t.Errorf("got %d bytes, want some", got.Bytes)
+		if got.EventBytes <= 0 || got.Bytes < got.EventBytes {
+			t.Errorf("got %d bytes, %d of events, want some", got.Bytes, got.EventBytes)
 		}
-		got.Bytes = 0
+		got.Bytes, got.EventBytes = 0, 0
 		check(t, "size", got, store.Size{Events: 3, OldestNanos: -7, NewestNanos: 20})
 		p.Reopen(t, time.Minute)
 	}

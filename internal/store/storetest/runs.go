@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -170,6 +171,100 @@ func latestFinding(t *testing.T, p *Place) {
 	expect(old)
 }
 
+func forgottenRuns(t *testing.T, p *Place) {
+	forget := func(before, want int64) {
+		t.Helper()
+		if n, err := p.ForgetRuns(t.Context(), before); err != nil || n != want {
+			t.Fatalf("got %d runs forgotten and %v, want %d", n, err, want)
+		}
+	}
+	forget(math.MaxInt64, 0)
+	of := map[int64][]store.Finding{1000: made(1000, 3), 2000: made(2000, 2500), 3000: nil, 4000: made(4000, 5000), 5000: made(5000, 2)}
+	of[1000][2].ID, of[4000][7].ID, of[5000][1].ID = "x", "x", "x"
+	slice := store.SliceChange{Add: []store.Slice{{End: 1000, Parts: [][]byte{[]byte("part")}}}}
+	for _, end := range []int64{5000, 3000, 1000, 4000, 2000} { // those of old windows may be made last
+		p.save(t, &store.Run{End: end}, of[end], slice)
+		slice = store.SliceChange{}
+	}
+	record := store.Record{Kind: "user", ID: "a", Data: []byte("1")}
+	if err := p.Change(t.Context(), []store.Record{record}, nil, store.Entry{At: time.Unix(1, 0).UTC(), Action: "user.create"}); err != nil {
+		t.Fatal(err)
+	}
+	expect := func(ends ...int64) {
+		t.Helper()
+		for range 2 {
+			runs, err := p.RunsIn(t.Context(), math.MinInt64, math.MaxInt64, 10)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []int64
+			var want, found []store.Finding
+			for _, r := range runs {
+				got = append(got, r.End)
+			}
+			for _, end := range ends {
+				want = append(want, of[end]...)
+			}
+			check(t, "ends of runs", got, ends)
+			check(t, "findings", p.findings(t, math.MinInt64, math.MaxInt64, math.MaxInt), want)
+			// Those that are there are found by their keys.
+			var keys []store.FindingKey
+			for end := int64(1000); end <= 5000; end += 1000 {
+				keys = append(keys, store.FindingKey{RunEnd: end, ID: "x"})
+			}
+			if found, err = p.FindingsOf(t.Context(), keys); err != nil {
+				t.Fatal(err)
+			}
+			want = slices.DeleteFunc(want, func(f store.Finding) bool { return f.ID != "x" })
+			slices.SortFunc(found, func(a, b store.Finding) int { return cmp.Compare(b.RunEnd, a.RunEnd) })
+			check(t, "findings by their keys", found, want)
+			p.Reopen(t, time.Minute)
+		}
+	}
+	expect(5000, 4000, 3000, 2000, 1000)
+	forget(1000, 0)
+	forget(1001, 1)
+	expect(5000, 4000, 3000, 2000)
+	if _, err := p.Finding(t.Context(), "1000-3"); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("a finding of a run that is forgotten: got %v, want ErrNotFound", err)
+	}
+	called, cancel := context.WithCancel(t.Context())
+	cancel()
+	if n, err := p.ForgetRuns(called, 9000); n != 0 || !errors.Is(err, context.Canceled) {
+		t.Errorf("called off: got %d runs forgotten and %v, want none and that error", n, err)
+	}
+	expect(5000, 4000, 3000, 2000)
+	forget(4000, 2)
+	expect(5000, 4000)
+	p.save(t, &store.Run{End: 2000}, of[2000], store.SliceChange{}) // it may be made again
+	expect(5000, 4000, 2000)
+	forget(math.MaxInt64, 2)
+	forget(math.MaxInt64, 0)
+	expect(5000)
+	if last, err := p.LastRun(t.Context()); err != nil || last.End != 5000 {
+		t.Errorf("got the last run %v and %v, want that of 5000", last, err)
+	}
+	p.save(t, &store.Run{End: 6000}, nil, store.SliceChange{})
+	forget(5001, 1)
+	expect(6000)
+	// Nothing else goes.
+	slicesLeft, err := p.Slices(t.Context())
+	if err != nil || len(slicesLeft) != 1 {
+		t.Fatalf("got slices %v and %v, want one", slicesLeft, err)
+	}
+	if data, err := p.SliceData(t.Context(), slicesLeft[0].ID, 0); err != nil || string(data) != "part" {
+		t.Errorf("got the slice %q and %v, want it as it was", data, err)
+	}
+	users, err := p.Records(t.Context(), "user")
+	if err != nil {
+		t.Fatal(err)
+	}
+	check(t, "records", users, []store.Record{record})
+	if entries, err := p.Trail(t.Context(), 0, 10); err != nil || len(entries) != 1 {
+		t.Errorf("got entries %v and %v, want one", entries, err)
+	}
+}
+
 func slicesOfRuns(t *testing.T, p *Place) {
 	list := func() []store.Slice {
 		t.Helper()
@@ -325,19 +420,20 @@ func closed(t *testing.T, p *Place) {
 	}
 	ctx := t.Context()
 	for name, call := range map[string]func() error{
-		"Append":   func() error { return p.Append(ctx, Batch(numbered(0, 1)...), nil) },
-		"Marks":    func() error { _, err := p.Marks(ctx); return err },
-		"HasIDs":   func() error { return p.HasIDs(ctx, []uint64{1}, make([]bool, 1)) },
-		"Position": func() error { _, err := p.Position(ctx); return err },
-		"In":       func() error { _, err := p.In(ctx, 0, 1, store.Newest); return err },
-		"Since":    func() error { _, err := p.Since(ctx, 0, store.Newest); return err },
-		"Next":     func() error { _, err := scan.Next(ctx); return err },
-		"SaveRun":  func() error { return p.SaveRun(ctx, &store.Run{}, nil, store.SliceChange{}) },
-		"LastRun":  func() error { _, err := p.LastRun(ctx); return err },
-		"Slices":   func() error { _, err := p.Slices(ctx); return err },
-		"Change":   func() error { return p.Change(ctx, nil, nil) },
-		"Size":     func() error { _, err := p.Size(ctx); return err },
-		"Retain":   func() error { _, err := p.Retain(ctx, time.Time{}, 0); return err },
+		"Append":     func() error { return p.Append(ctx, Batch(numbered(0, 1)...), nil) },
+		"Marks":      func() error { _, err := p.Marks(ctx); return err },
+		"HasIDs":     func() error { return p.HasIDs(ctx, []uint64{1}, make([]bool, 1)) },
+		"Position":   func() error { _, err := p.Position(ctx); return err },
+		"In":         func() error { _, err := p.In(ctx, 0, 1, store.Newest); return err },
+		"Since":      func() error { _, err := p.Since(ctx, 0, store.Newest); return err },
+		"Next":       func() error { _, err := scan.Next(ctx); return err },
+		"SaveRun":    func() error { return p.SaveRun(ctx, &store.Run{}, nil, store.SliceChange{}) },
+		"ForgetRuns": func() error { _, err := p.ForgetRuns(ctx, 0); return err },
+		"LastRun":    func() error { _, err := p.LastRun(ctx); return err },
+		"Slices":     func() error { _, err := p.Slices(ctx); return err },
+		"Change":     func() error { return p.Change(ctx, nil, nil) },
+		"Size":       func() error { _, err := p.Size(ctx); return err },
+		"Retain":     func() error { _, err := p.Retain(ctx, time.Time{}, 0); return err },
 	} {
 		if err := call(); !errors.Is(err, store.ErrClosed) {
 			t.Errorf("%s: got %v, want ErrClosed", name, err)

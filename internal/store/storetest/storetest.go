@@ -42,6 +42,7 @@ func Run(t *testing.T, place func(t *testing.T) Opener) {
 		{"findings come by run and in their order", findings},
 		{"findings by their keys", findingsByKey},
 		{"a finding is that of the latest run", latestFinding},
+		{"the oldest runs are forgotten with their findings", forgottenRuns},
 		{"slices are added and removed with a run", slicesOfRuns},
 		{"records are put and removed", records},
 		{"the trail grows", trail},

@@ -54,6 +54,7 @@ const test = base.extend<object, { site: Site }>({
         "schedule.delay=24h",
         "schedule.catch_up=1h",
         "store.keep_events=87600h",
+        "store.keep_findings=87600h",
         "store.remember=87600h",
       );
       try {
