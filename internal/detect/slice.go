@@ -35,18 +35,18 @@ func (g *Gathering) Merge(s Slice) error {
 	// is read by one goroutine, then each shard takes its rows of all parts, in their order.
 	type row struct {
 		group, row uint64
-		stored     timeline.Stored
+		at         int // where it begins in its part
 	}
 	parts := make([][shardCount][]row, len(s.Parts))
 	errs := make([]error, max(len(s.Parts), shardCount))
 	g.o.each(len(s.Parts), func(_, i int) {
-		errs[i] = timeline.EachStored(s.Parts[i], func(stored *timeline.Stored) error {
+		errs[i] = timeline.EachStored(s.Parts[i], func(at int, stored *timeline.Stored) error {
 			group, hash, err := survey.HashesOf(stored.Text, g.keys.hash)
 			if err != nil {
 				return err
 			}
 			list := &parts[i][group%shardCount]
-			*list = append(*list, row{group, hash, *stored})
+			*list = append(*list, row{group, hash, at})
 			return nil
 		})
 	})
@@ -55,9 +55,8 @@ func (g *Gathering) Merge(s Slice) error {
 	}
 	g.o.each(shardCount, func(_, i int) {
 		for p := range parts {
-			for j := range parts[p][i] {
-				r := &parts[p][i][j]
-				if errs[i] = g.shards[i].calls.Merge(r.group, r.row, &r.stored); errs[i] != nil {
+			for _, r := range parts[p][i] {
+				if errs[i] = g.shards[i].calls.Merge(r.group, r.row, s.Parts[p], r.at); errs[i] != nil {
 					return
 				}
 			}

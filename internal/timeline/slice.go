@@ -74,38 +74,52 @@ func (t *Table) AppendSlice(dst []byte, afterNanos, sinceNanos int64) []byte {
 // errSlice is the error of a slice that AppendSlice did not write.
 var errSlice = errors.New("not a slice of timelines")
 
-// EachStored shows the rows of a slice in their order. The Stored is overwritten when the next
-// one is shown.
-func EachStored(slice []byte, show func(s *Stored) error) error {
+// EachStored shows the rows of a slice in their order, and at which byte each begins. The
+// Stored is overwritten when the next one is shown.
+func EachStored(slice []byte, show func(at int, s *Stored) error) error {
 	var s Stored
-	d := decoder{rest: slice}
-	for len(d.rest) > 0 {
-		at := len(slice) - len(d.rest)
-		s.Text = d.bytes(d.uvarint())
-		s.Calls, s.Failed = int64(d.uvarint()), int64(d.uvarint())
-		s.first = d.varint()
-		s.last = s.first + int64(d.uvarint())
-		agents := d.bytes(1)
-		if d.bad || agents[0] > maxAgents {
-			return fmt.Errorf("%w: at byte %d", errSlice, at)
-		}
-		s.agents = d.bytes(4 * uint64(agents[0]))
-		d.uvarint()
-		if size := d.bytes(4); !d.bad {
-			s.calls = d.bytes(uint64(binary.LittleEndian.Uint32(size)))
-		}
-		if d.bad || s.Calls < 0 || s.Failed < 0 || s.last < s.first {
-			return fmt.Errorf("%w: at byte %d", errSlice, at)
-		}
-		if err := show(&s); err != nil {
+	for at := 0; at < len(slice); {
+		next, err := s.read(slice, at)
+		if err != nil {
 			return err
 		}
+		if err := show(at, &s); err != nil {
+			return err
+		}
+		at = next
 	}
 	return nil
 }
 
-// Merge adds a row of a slice, whose hashes are those of Observation.
-func (t *Table) Merge(group, row uint64, s *Stored) error {
+// read reads the row that begins at a byte of a slice, and returns where the next one does.
+func (s *Stored) read(slice []byte, at int) (next int, err error) {
+	d := decoder{rest: slice[at:]}
+	s.Text = d.bytes(d.uvarint())
+	s.Calls, s.Failed = int64(d.uvarint()), int64(d.uvarint())
+	s.first = d.varint()
+	s.last = s.first + int64(d.uvarint())
+	agents := d.bytes(1)
+	if d.bad || agents[0] > maxAgents {
+		return 0, fmt.Errorf("%w: at byte %d", errSlice, at)
+	}
+	s.agents = d.bytes(4 * uint64(agents[0]))
+	d.uvarint()
+	if size := d.bytes(4); !d.bad {
+		s.calls = d.bytes(uint64(binary.LittleEndian.Uint32(size)))
+	}
+	if d.bad || s.Calls < 0 || s.Failed < 0 || s.last < s.first {
+		return 0, fmt.Errorf("%w: at byte %d", errSlice, at)
+	}
+	return len(slice) - len(d.rest), nil
+}
+
+// Merge adds the row that begins at a byte of a slice, as EachStored showed it. The hashes
+// are those of Observation.
+func (t *Table) Merge(group, row uint64, slice []byte, at int) error {
+	var s Stored
+	if _, err := s.read(slice, at); err != nil {
+		return err
+	}
 	full := t.maxBytes > 0 && t.Bytes() >= t.maxBytes
 	id := t.find(row)
 	if id == 0 {

@@ -45,9 +45,9 @@ func merged(t testing.TB, list ...[]byte) *Table {
 	t.Helper()
 	table := NewTable(0)
 	for _, slice := range list {
-		if err := EachStored(slice, func(s *Stored) error {
+		if err := EachStored(slice, func(at int, s *Stored) error {
 			row := uint64(s.Text[1])
-			return table.Merge(row/3, row<<20|row, s)
+			return table.Merge(row/3, row<<20|row, slice, at)
 		}); err != nil {
 			t.Fatal(err)
 		}
@@ -128,7 +128,7 @@ func TestAFullTableMergesNoNewRows(t *testing.T) {
 	all := random(rand.New(rand.NewPCG(2, 1)), 500)
 	slice := fed(all).AppendSlice(nil, -1<<62, 0)
 	table := NewTable(1)
-	if err := EachStored(slice, func(s *Stored) error { return table.Merge(0, uint64(s.Text[1]), s) }); err != nil {
+	if err := EachStored(slice, func(at int, s *Stored) error { return table.Merge(0, uint64(s.Text[1]), slice, at) }); err != nil {
 		t.Fatal(err)
 	}
 	if table.Rows() != 0 || table.Dropped() != int64(len(all)) {
@@ -141,7 +141,7 @@ func FuzzSlice(f *testing.F) {
 	f.Add([]byte{3, 'a', 'b', 'c', 1, 0, 2, 0, 9, 1, 0, 0, 0})
 	f.Fuzz(func(t *testing.T, slice []byte) {
 		table := NewTable(0)
-		err := EachStored(slice, func(s *Stored) error { return table.Merge(1, uint64(len(s.Text)), s) })
+		err := EachStored(slice, func(at int, s *Stored) error { return table.Merge(1, uint64(len(s.Text)), slice, at) })
 		if err != nil {
 			if !errors.Is(err, errSlice) {
 				t.Fatalf("got %v, want %v", err, errSlice)
@@ -149,7 +149,7 @@ func FuzzSlice(f *testing.F) {
 			return
 		}
 		// What was read can be written and read again.
-		if err := EachStored(table.AppendSlice(nil, -1<<62, 0), func(*Stored) error { return nil }); err != nil {
+		if err := EachStored(table.AppendSlice(nil, -1<<62, 0), func(int, *Stored) error { return nil }); err != nil {
 			t.Fatal(err)
 		}
 	})
