@@ -61,19 +61,20 @@ type PictureArea struct {
 
 // PictureAxis says where values lie.
 type PictureAxis struct {
-	Lo      float64 `json:"lo_s" doc:"what the left edge of the plot stands for, in seconds: since 1970 UTC, or of a length of time"`
-	Hi      float64 `json:"hi_s" doc:"what the right edge stands for"`
-	First   float64 `json:"first_s" doc:"of the first value"`
-	Step    float64 `json:"step_s" doc:"from one value to the next"`
-	Centred bool    `json:"centred" doc:"a value lies around what it is of, not from it on"`
+	Kind  string  `json:"kind" enum:"time,gap,period" doc:"time: a value lies from a time on, gap: from a length of time on, period: around one"`
+	Lo    float64 `json:"lo_s" doc:"what the left edge of the plot stands for, in seconds: since 1970 UTC where it is a time"`
+	Hi    float64 `json:"hi_s" doc:"what the right edge stands for"`
+	First float64 `json:"first_s" doc:"of the first value"`
+	Step  float64 `json:"step_s" doc:"from one value to the next"`
 }
 
 // Ticks are the marks of a picture of calls, in the order of their times. What was answered has a
-// path of the class answered, what was not one of the class failed, each with a move for each tick.
+// path of the class answered, what was not one of the class unanswered, each with a move for each tick.
 type Ticks struct {
 	First  int64   `json:"first_ms" doc:"the first one, milliseconds since 1970 UTC"`
 	Gaps   []int64 `json:"gaps_ms" doc:"from each to the next"`
 	Calls  []int   `json:"calls" doc:"how many calls fall on each; empty where it is one each"`
+	Rows   int     `json:"rows" min:"1" doc:"lines of the picture, of one height"`
 	Failed []int   `json:"failed" doc:"which were not answered, from 0 on"`
 }
 
@@ -182,8 +183,8 @@ func pictureOf(of string, p *plot.Picture) Picture {
 		Plot: PictureArea(area), Values: []float64{}, Unit: string(p.Unit),
 	}
 	if len(p.Values) > 0 {
-		axis := PictureAxis(p.Across)
-		out.Across = &axis
+		a := p.Across
+		out.Across = &PictureAxis{string(a.Kind), a.Lo, a.Hi, a.First, a.Step}
 	}
 	digits := map[plot.Unit]float64{plot.Count: 1, plot.Byte: 10, plot.Number: 1e4}[p.Unit] // as fine as it is told
 	for _, v := range p.Values {
@@ -192,7 +193,7 @@ func pictureOf(of string, p *plot.Picture) Picture {
 	if len(p.Ticks) == 0 {
 		return out
 	}
-	t := &Ticks{First: p.Ticks[0].Nanos / 1e6, Gaps: []int64{}, Calls: []int{}, Failed: []int{}}
+	t := &Ticks{Rows: p.Rows, First: p.Ticks[0].Nanos / 1e6, Gaps: []int64{}, Calls: []int{}, Failed: []int{}}
 	several := false
 	for i, tick := range p.Ticks {
 		if i > 0 {

@@ -38,18 +38,29 @@ type Picture struct {
 	Values []float64
 	Unit   Unit   // of Values
 	Ticks  []Tick // of a raster, in the order of their times
+	Rows   int    // of a raster
 
 	high  float64 // of the viewBox
 	marks string
 }
 
 // Across says where the elements of Values lie: from one edge of the plot to the other are the
-// values Lo to Hi, element i begins at First + i*Step. Times are seconds since 1970 UTC, all
-// else is seconds.
+// values Lo to Hi, element i begins at First + i*Step, or lies around it where Kind is Period.
+// Times are seconds since 1970 UTC, all else is seconds.
 type Across struct {
+	Kind                Kind
 	Lo, Hi, First, Step float64
-	Centred             bool // an element lies around its value, not from it on
 }
+
+// A Kind says what lies across.
+type Kind string
+
+// The kinds.
+const (
+	Time   Kind = "time"
+	Gap    Kind = "gap"
+	Period Kind = "period"
+)
 
 // A Unit says how values are written.
 type Unit string
@@ -302,7 +313,7 @@ func (w Window) start() int64 { return w.EndNanos - int64(w.Buckets)*w.BucketSec
 // across says where the buckets lie.
 func (w Window) across() Across {
 	start := float64(w.start()) / 1e9
-	return Across{Lo: start, Hi: float64(w.EndNanos) / 1e9, First: start, Step: float64(w.BucketSeconds)}
+	return Across{Kind: Time, Lo: start, Hi: float64(w.EndNanos) / 1e9, First: start, Step: float64(w.BucketSeconds)}
 }
 
 // columns returns how many columns of the picture n elements take, one each unless that is
@@ -377,7 +388,7 @@ func Histogram(c Caption, b Bins, peak Peak) *Picture {
 		p.text(left+plotWidth, above, "end", muted, human.Count(b.Above)+" longer →")
 	}
 	out := p.end(c)
-	out.Across = Across{Lo: x.lo / 1e9, Hi: x.hi / 1e9, First: b.Start.Seconds(), Step: b.Width.Seconds()}
+	out.Across = Across{Kind: Gap, Lo: x.lo / 1e9, Hi: x.hi / 1e9, First: b.Start.Seconds(), Step: b.Width.Seconds()}
 	out.Unit = Count
 	for _, n := range b.Counts {
 		out.Values = append(out.Values, float64(n))
@@ -570,7 +581,7 @@ func Autocovariance(c Caption, r []float64, bucketSeconds int64, threshold float
 	}
 	bucket := float64(bucketSeconds)
 	out := p.end(c)
-	out.Across = Across{Lo: x.lo * bucket, Hi: x.hi * bucket, First: 2 * bucket, Step: bucket, Centred: true}
+	out.Across = Across{Kind: Period, Lo: x.lo * bucket, Hi: x.hi * bucket, First: 2 * bucket, Step: bucket}
 	out.Values, out.Unit = slices.Clone(r[2:]), Number
 	return out
 }

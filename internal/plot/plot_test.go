@@ -183,7 +183,7 @@ func TestTicksOfARasterAreThePlacesWithCalls(t *testing.T) {
 	if !slices.Equal(p.Ticks, want) {
 		t.Errorf("got ticks %v, want %v", p.Ticks, want)
 	}
-	for class, n := range map[string]int{"answered": 3, "failed": 1} {
+	for class, n := range map[string]int{"answered": 3, "unanswered": 1} {
 		m := regexp.MustCompile(`class="` + class + `"[^>]* d="([^"]*)"`).FindStringSubmatch(p.marks)
 		if m == nil || strings.Count(m[1], "M") != n {
 			t.Errorf("got %q, want %d marks of what is %s", m, n, class)

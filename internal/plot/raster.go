@@ -163,9 +163,9 @@ func Raster(c Caption, calls Calls, fromNanos, toNanos int64, zone *time.Locatio
 	// Thinner where they stand close, so that the gaps between them are still seen.
 	stroke := ` stroke-width="` + num(min(max(plotWidth*float64(p.n)/float64(len(calls.TimesNanos))/3, 0.6), 1.6)) + `"`
 	p.path(`class="answered" `+line+stroke, paths[0].String())
-	p.path(`class="failed" `+late+stroke, paths[1].String())
+	p.path(`class="unanswered" `+late+stroke, paths[1].String())
 	out := p.end(c)
-	out.Ticks = ticks
+	out.Ticks, out.Rows = ticks, p.n
 	return out
 }
 
