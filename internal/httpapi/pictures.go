@@ -44,6 +44,7 @@ type Picture struct {
 	SVG     string       `json:"svg" doc:"a document of SVG without heading and note. Its colours are the CSS variables --ink, --muted, --grid, --data, --mark, --mark-ink and --band, with a fallback each"`
 	Width   float64      `json:"width" doc:"in units of its viewBox"`
 	Height  float64      `json:"height"`
+	Tall    bool         `json:"tall" doc:"it takes the room of two others, one above the other"`
 	Plot    PictureArea  `json:"plot" doc:"where values are drawn, in units of its viewBox"`
 	Across  *PictureAxis `json:"across,omitempty" doc:"where values lie; missing where they do not lie at even steps"`
 	Values  []float64    `json:"values" doc:"from the left to the right"`
@@ -179,7 +180,7 @@ func (a *API) lastSeen(ctx context.Context, c *call, f *store.Finding, s *stored
 func pictureOf(of string, p *plot.Picture) Picture {
 	frame, area := p.Frame(), p.Plot()
 	out := Picture{
-		ID: p.ID, Of: of, Heading: p.Heading, Note: p.Note, Alt: p.Alt, SVG: string(p.Bare()), Width: frame.Width, Height: frame.Height,
+		ID: p.ID, Of: of, Heading: p.Heading, Note: p.Note, Alt: p.Alt, SVG: string(p.Bare()), Width: frame.Width, Height: frame.Height, Tall: p.Tall(),
 		Plot: PictureArea(area), Values: []float64{}, Unit: string(p.Unit),
 	}
 	if len(p.Values) > 0 {

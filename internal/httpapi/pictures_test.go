@@ -45,7 +45,7 @@ func TestPagesAndReportShowTheSame(t *testing.T) {
 		id := finding.ID(r)
 		page := picturesOf(s, id, "")
 		text := s.get("/api/v1/findings/" + id + "/report").text
-		inReport := regexp.MustCompile(`(?s)<figure>(<svg.*?</svg>)</figure>`).FindAllStringSubmatch(text, -1)
+		inReport := regexp.MustCompile(`(?s)<figure[^>]*>(<svg.*?</svg>)</figure>`).FindAllStringSubmatch(text, -1)
 		if len(inReport) != len(page.Pictures) || len(inReport) < 6 {
 			t.Fatalf("%v: got %d pictures in the report and %d on the page (%s), want as many", r.Group.Values, len(inReport), len(page.Pictures), ids(page))
 		}

@@ -48,6 +48,10 @@ func (s *Source) caption(id, heading, note, alt string) plot.Caption {
 	return plot.Caption{ID: s.Prefix + id, Heading: heading, Of: strings.Join(names, ", "), Note: note, Alt: strings.TrimSpace(note + ". " + alt)}
 }
 
+// timed reports whether the timing model found a timer: then two pictures stand beside that of the
+// calls.
+func (s *Source) timed() bool { return s.Result.Row != nil && s.Result.Row.Found }
+
 func (s *Source) time(nanos int64) string {
 	zone := s.Zone
 	if zone == nil {
@@ -75,12 +79,12 @@ func OfCalls(s Source) (all []*plot.Picture) {
 		all = append(all, s.raster(plot.Calls{TimesNanos: times}, s.Result.RunEnd*1e9))
 	case t != nil:
 		c := s.caption("callbacks", "Callbacks over time", human.Plural(s.Result.Events, "call")+" in buckets of "+human.Seconds(t.BucketSeconds)+": no times were kept", "Each row is a stretch of time.")
-		all = append(all, plot.RasterOfCounts(c, t.Counts, s.window()))
+		all = append(all, plot.RasterOfCounts(c, t.Counts, s.window(), s.timed()))
 	}
 	if s.Calls != nil || s.Result.Trace != nil {
 		all = append(all, s.gaps(times))
 	}
-	if w := s.Result.Row; w != nil && w.Found {
+	if s.timed() {
 		all = append(all, s.stretches())
 	}
 	if s.Result.Trace == nil && s.Calls != nil && len(s.Calls.TimesNanos) > 0 {
@@ -111,7 +115,7 @@ func (s *Source) raster(calls plot.Calls, end int64) *plot.Picture {
 		heading = "Callbacks by time of day"
 	}
 	alt := fmt.Sprintf("Each row is a stretch of time, each tick a call, from %s to %s.", s.time(from), s.time(end))
-	return plot.Raster(s.caption("callbacks", heading, note, alt), calls, from, end, s.Zone)
+	return plot.Raster(s.caption("callbacks", heading, note, alt), calls, from, end, s.Zone, s.timed())
 }
 
 func count(all []bool) (n int) {
@@ -133,7 +137,7 @@ func (s *Source) gaps(times []int64) *plot.Picture {
 		note = fmt.Sprintf("half of %s within %s, a tenth each below %s and above %s", human.Count(h.Total), human.Duration(h.Median), human.Duration(h.P10), human.Duration(h.P90))
 	}
 	peak, alt := plot.Peak{}, ""
-	if w != nil && w.Found {
+	if s.timed() {
 		says := finding.Every(w.Timing.Period) + " " + finding.Jitter(w.Timing.Jitter, "±")
 		peak = plot.Peak{At: time.Duration(w.Timing.Period * float64(time.Second)), Spread: w.Timing.Jitter, Name: "model: " + says}
 		alt = "The timing model says " + says + "."

@@ -88,6 +88,9 @@ func (p *Picture) Frame() Area { return Area{0, cut, width, p.high - cut} }
 // Plot is where values are drawn.
 func (p *Picture) Plot() Area { return Area{left, top, plotWidth, p.high - top - bottom} }
 
+// Tall reports whether the picture takes the room of two others, one above the other.
+func (p *Picture) Tall() bool { return p.high > (least+most)/2 }
+
 const fonts = ` font-family="system-ui,-apple-system,'Segoe UI',sans-serif" font-size="12"`
 
 func viewBox(a Area) string {
@@ -118,6 +121,7 @@ func (p *Picture) Bare() []byte {
 const (
 	width                    = 560
 	least                    = 276 // height of a picture that needs no more
+	most                     = 596 // and of one that stands beside two others, with what is between them
 	cut                      = 36  // above it stand the heading and the note
 	left, right, top, bottom = 58, 14, 56, 30
 	plotWidth                = width - left - right
@@ -378,14 +382,17 @@ func Histogram(c Caption, b Bins, peak Peak) *Picture {
 		p.band(x.at(from), top, x.at(to)-x.at(from), p.base()-top)
 	}
 	p.path(fill, d.String())
-	above := float64(top - 6)
+	right, above := float64(left+plotWidth), float64(top-6)
 	if middle > 0 && middle >= x.lo && middle <= x.hi {
 		p.path(mark, "M"+num(x.at(middle))+" "+num(y.from)+"V"+num(top-4))
 		p.beside(x.at(middle), above, peak.Name)
 		above = top + 12
+		if at := x.at(middle); at > right-90 {
+			right = at - 6 // not across the line
+		}
 	}
 	if b.Above > 0 {
-		p.text(left+plotWidth, above, "end", muted, human.Count(b.Above)+" longer →")
+		p.text(right, above, "end", muted, human.Count(b.Above)+" longer →")
 	}
 	out := p.end(c)
 	out.Across = Across{Kind: Gap, Lo: x.lo / 1e9, Hi: x.hi / 1e9, First: b.Start.Seconds(), Step: b.Width.Seconds()}

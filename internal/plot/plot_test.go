@@ -60,10 +60,10 @@ func TestGolden(t *testing.T) {
 	}
 	peak := Peak{At: 5 * time.Minute, Spread: 0.1, Name: "model: 5m ±10 %"}
 	for name, picture := range map[string]*Picture{
-		"raster":                  Raster(caption("raster"), Calls{times, failed}, times[0], hour.EndNanos, nil),
-		"raster-of-days":          Raster(caption("raster"), Calls{week, nil}, week[0], hour.EndNanos, time.FixedZone("", 5*3600+1800)),
-		"raster-of-counts":        RasterOfCounts(caption("raster"), counts(every(60, 5, 3)), hour),
-		"raster-of-nothing":       Raster(caption("raster"), Calls{}, hour.start(), hour.EndNanos, nil),
+		"raster":                  Raster(caption("raster"), Calls{times, failed}, times[0], hour.EndNanos, nil, false),
+		"raster-of-days":          Raster(caption("raster"), Calls{week, nil}, week[0], hour.EndNanos, time.FixedZone("", 5*3600+1800), true),
+		"raster-of-counts":        RasterOfCounts(caption("raster"), counts(every(60, 5, 3)), hour, false),
+		"raster-of-nothing":       Raster(caption("raster"), Calls{}, hour.start(), hour.EndNanos, nil, false),
 		"histogram":               Histogram(caption("histogram"), Bins{Counts: []int64{1, 5, 30, 2}, Start: 4 * time.Minute, Width: 30 * time.Second, Label: label, Above: 3}, peak),
 		"histogram-of-nothing":    Histogram(caption("histogram"), Bins{}, Peak{}),
 		"bytes-tested":            Bytes(caption("bytes"), uneven, hour, &Tested{[2]float64{390, 400}, 399}),
@@ -178,7 +178,7 @@ func TestRows(t *testing.T) {
 func TestTicksOfARasterAreThePlacesWithCalls(t *testing.T) {
 	from := hour.EndNanos - 6*3600e9
 	calls := Calls{TimesNanos: []int64{from, from + 1e9, from + 600e9, from + 601e9, from + 602e9, from + 7200e9}, Failed: []bool{false, false, true, false, true, false}}
-	p := Raster(caption("x"), calls, from, hour.EndNanos, nil)
+	p := Raster(caption("x"), calls, from, hour.EndNanos, nil, false)
 	want := []Tick{{from, 2, false}, {from + 600e9, 2, true}, {from + 601e9, 1, false}, {from + 7200e9, 1, false}}
 	if !slices.Equal(p.Ticks, want) {
 		t.Errorf("got ticks %v, want %v", p.Ticks, want)
@@ -254,8 +254,8 @@ func TestPicturesKeepAStrictPolicy(t *testing.T) {
 	bad := human.Safe(`"><script>alert(1)</script><g onload='x' style="a`)
 	c := Caption{ID: "x", Heading: bad, Of: bad, Note: bad, Alt: bad}
 	for _, p := range []*Picture{
-		Raster(c, Calls{TimesNanos: []int64{hour.start() + 1}, Failed: []bool{true}}, hour.start(), hour.EndNanos, nil),
-		RasterOfCounts(c, counts(every(60, 5, 3)), hour),
+		Raster(c, Calls{TimesNanos: []int64{hour.start() + 1}, Failed: []bool{true}}, hour.start(), hour.EndNanos, nil, true),
+		RasterOfCounts(c, counts(every(60, 5, 3)), hour, true),
 		Histogram(c, Bins{Counts: []int64{1}, Start: time.Second, Width: time.Second, Label: func(int) string { return bad }, Above: 1}, Peak{time.Second, 0.1, bad}),
 		Bytes(c, every(60, 5, 3), hour, &Tested{}),
 		Counts(c, counts(every(60, 5, 3)), hour, &Tested{}),
@@ -319,7 +319,7 @@ func FuzzPictures(f *testing.F) {
 		slices.Sort(times)
 		w.Zone = time.FixedZone("", period%50000)
 		for i, p := range []*Picture{
-			Raster(c, Calls{TimesNanos: times}, w.start(), w.EndNanos, w.Zone), RasterOfCounts(c, n, w),
+			Raster(c, Calls{TimesNanos: times}, w.start(), w.EndNanos, w.Zone, bucket%2 == 0), RasterOfCounts(c, n, w, bucket%2 == 0),
 			Histogram(c, Bins{Counts: n, Start: 0, Width: time.Second, Label: func(int) string { return c.Note }, Above: 1}, Peak{time.Duration(bucket), math.Abs(number), c.Note}),
 			Bytes(c, v, w, &Tested{[2]float64{0, number}, number}),
 			Counts(c, n, w, &Tested{Band: [2]float64{1, 2}}),

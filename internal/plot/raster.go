@@ -88,9 +88,12 @@ type raster struct {
 	tall float64
 }
 
-func newRaster(fromNanos, toNanos int64, zone *time.Location) raster {
+func newRaster(fromNanos, toNanos int64, zone *time.Location, tall bool) raster {
 	p := raster{canvas: begin(), rows: rowsOf(fromNanos, toNanos, zone), x: axis{0, 1, left, left + plotWidth}}
-	p.high = max(least, min(2*least, top+bottom+float64(16*p.n))) // rows that can be told apart, on one screen
+	p.high = most
+	if !tall {
+		p.high = max(least, min(most, top+bottom+float64(16*p.n))) // rows that can be told apart, on one screen
+	}
 	p.tall = (p.base() - top) / float64(p.n)
 	var lines strings.Builder
 	each := (p.n + 23) / 24 // labels that do not touch
@@ -127,9 +130,10 @@ func (p raster) column(t time.Duration) string {
 }
 
 // Raster draws every call as a tick, in rows of a round length: a rhythm that divides it stands
-// in columns, pauses are gaps. A call that was not answered is half as high.
-func Raster(c Caption, calls Calls, fromNanos, toNanos int64, zone *time.Location) *Picture {
-	p := newRaster(fromNanos, toNanos, zone)
+// in columns, pauses are gaps. A call that was not answered is half as high. A tall one has the
+// height of two other pictures, to stand beside them.
+func Raster(c Caption, calls Calls, fromNanos, toNanos int64, zone *time.Location, tall bool) *Picture {
+	p := newRaster(fromNanos, toNanos, zone, tall)
 	if len(calls.TimesNanos) == 0 {
 		p.text(left+plotWidth/2, (top+p.base())/2, "middle", muted, "no callback of it is kept")
 		return p.end(c)
@@ -171,7 +175,7 @@ func Raster(c Caption, calls Calls, fromNanos, toNanos int64, zone *time.Locatio
 
 // RasterOfCounts draws the buckets of a window in rows, where the times of calls are not known:
 // the higher, the more calls. It begins with the first bucket that has any.
-func RasterOfCounts(c Caption, counts []int64, w Window) *Picture {
+func RasterOfCounts(c Caption, counts []int64, w Window, tall bool) *Picture {
 	for len(counts) > 0 && counts[len(counts)-1] == 0 {
 		counts = counts[:len(counts)-1]
 	}
@@ -179,8 +183,8 @@ func RasterOfCounts(c Caption, counts []int64, w Window) *Picture {
 		return empty(c, "no callback of it is kept")
 	}
 	start := w.EndNanos - int64(len(counts))*w.BucketSeconds*1e9
-	p := newRaster(start, w.EndNanos-1e9, w.Zone)
-	most := float64(slices.Max(counts))
+	p := newRaster(start, w.EndNanos-1e9, w.Zone, tall)
+	largest := float64(slices.Max(counts))
 	perRow := max(int(int64(p.length)/1e9/w.BucketSeconds), 1)
 	group := max(1, perRow/(2*plotWidth)) // buckets that share a mark
 	wide := max(float64(group)*float64(w.BucketSeconds)*1e9/float64(p.length)*plotWidth, 1)
@@ -191,7 +195,7 @@ func RasterOfCounts(c Caption, counts []int64, w Window) *Picture {
 			continue
 		}
 		row, part := p.place(start + int64(len(counts)-1-b)*w.BucketSeconds*1e9)
-		x, high := p.x.at(part), max(p.tall*0.74*float64(n)/most, 1.5)
+		x, high := p.x.at(part), max(p.tall*0.74*float64(n)/largest, 1.5)
 		d.WriteString("M" + num(x) + " " + num(p.foot(row)-1) + "v" + num(-high) + "h" + num(min(wide, max(left+plotWidth-x, 1))) + "v" + num(high) + "z")
 	}
 	p.path(fill, d.String())

@@ -120,6 +120,11 @@ type reason struct {
 	Width, X     string // of its bar, in percent
 }
 
+type drawn struct {
+	SVG  template.HTML
+	Tall bool
+}
+
 type section struct {
 	row
 	Labels   []string
@@ -128,7 +133,7 @@ type section struct {
 	Why      []explain.Line
 	Who      [][2]string
 	Numbers  [][2]string
-	Pictures []template.HTML
+	Pictures []drawn
 	Note     string // about the pictures
 
 	Timer        string
@@ -406,9 +411,8 @@ func sectionOf(v row, g *finding.Ranked, page Page) section {
 	}
 	end := r.RunEnd * 1e9
 	sec.Who = append(sec.Who, [2]string{"window", fmt.Sprintf("%s to %s UTC", human.Time(end-p.WindowSeconds()*1e9), human.Time(end))})
-	drawn := Pictures(r, p, page.Calls[r], v.Anchor)
-	for _, picture := range drawn {
-		sec.Pictures = append(sec.Pictures, template.HTML(picture.SVG())) // #nosec G203 -- package plot escapes all texts
+	for _, picture := range Pictures(r, p, page.Calls[r], v.Anchor) {
+		sec.Pictures = append(sec.Pictures, drawn{template.HTML(picture.SVG()), picture.Tall()}) // #nosec G203 -- package plot escapes all texts
 	}
 	sec.Note = about(r, page.Calls[r] != nil)
 	return sec

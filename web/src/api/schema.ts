@@ -1755,6 +1755,8 @@ export interface components {
             plot: components["schemas"]["PictureArea"];
             /** @description a document of SVG without heading and note. Its colours are the CSS variables --ink, --muted, --grid, --data, --mark, --mark-ink and --band, with a fallback each */
             svg: string;
+            /** @description it takes the room of two others, one above the other */
+            tall: boolean;
             /** @description of a picture of calls */
             ticks?: components["schemas"]["Ticks"];
             /**

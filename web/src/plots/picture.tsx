@@ -27,7 +27,7 @@ export function Drawn({ picture, numbers = numbersOf(picture) }: { picture: Pict
       setAt(read(v.x + ((e.clientX - r.left) / r.width) * v.width, v.y + ((e.clientY - r.top) / r.height) * v.height));
   };
   return (
-    <figure>
+    <figure class={picture.tall ? "tall" : undefined}>
       <Caption title={picture.heading} note={<Text>{picture.note}</Text>} at={at} />
       <div ref={box} onPointerMove={move} onPointerLeave={() => setAt(null)} />
       {numbers && <Numbers {...numbers} />}
