@@ -208,6 +208,8 @@ func TestGaps(t *testing.T) {
 			Histogram{Bins: []int64{99}, Start: 10 * time.Second, Width: time.Second, Above: 1, Total: 100, Median: 10 * time.Second, P10: 10 * time.Second, P90: 10 * time.Second}},
 		{"times that are known to the millisecond have finer bins", steady(10, func(i int) int64 { return 60*second + int64(i)*1e6 }), 10, 0,
 			Histogram{Bins: []int64{10}, Start: time.Minute, Width: 200 * time.Millisecond, Total: 10, Median: 60*time.Second + 5*time.Millisecond, P10: 60*time.Second + time.Millisecond, P90: 60*time.Second + 8*time.Millisecond}},
+		{"a few times that are known better do not make finer bins", append(steady(40, func(i int) int64 { return int64(4+i%3) * second }), 1e6*second+1, 1e6*second+4e9+2), 40, 0,
+			Histogram{Bins: []int64{15, 13, 13}, Start: 4 * time.Second, Width: time.Second, Above: 1, Total: 42, Median: 5 * time.Second, P10: 4 * time.Second, P90: 6 * time.Second}},
 		{"pauses are only counted beside a period", steady(20, func(i int) int64 { return 60 * second * (1 + 9*int64(i/15)) }), 40, 75 * time.Second,
 			Histogram{Bins: append([]int64{15}, make([]int64, 15)...), Start: time.Minute, Width: time.Second, Above: 5, Total: 20, Median: time.Minute, P10: time.Minute, P90: 10 * time.Minute}},
 		{"unless most gaps are longer", steady(20, func(i int) int64 { return 60 * second * (1 + 9*int64(min(1, i/5))) }), 10, 75 * time.Second,

@@ -85,7 +85,13 @@ func Gaps(times []int64, bins int, near time.Duration) Histogram {
 	// A beacon without jitter has all its gaps within milliseconds; bins much finer than
 	// its period would make noise look like spread, as would bins finer than the times are known.
 	least := h.Median / 400
-	if !slices.ContainsFunc(times, func(t int64) bool { return t%int64(time.Second) != 0 }) {
+	whole := 0
+	for _, t := range times {
+		if t%int64(time.Second) == 0 {
+			whole++
+		}
+	}
+	if whole > len(times)/2 { // of times that are known better hardly any is
 		least = max(least, time.Second)
 	}
 	for _, w := range widths {

@@ -429,6 +429,8 @@ func Pictures(r *finding.Result, p beacon.Params, calls *pictures.Calls, prefix 
 func about(r *finding.Result, calls bool) string {
 	var notes []string
 	switch {
+	case calls && r.Trace == nil:
+		notes = append(notes, "The pictures are of the calls to the destination, up to a week back.")
 	case calls:
 		notes = append(notes, "The times and the gaps are those of the calls to the destination, up to a week back.")
 	case r.Row != nil && r.Trace != nil:
