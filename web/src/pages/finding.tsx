@@ -1,6 +1,6 @@
 import { useState } from "preact/hooks";
 import type { Schema } from "../api/client";
-import { useAPI, usePages } from "../api/hooks";
+import { type Loaded, useAPI, usePages } from "../api/hooks";
 import { bytes, count, duration, every, jitter, number, plural, points, probability } from "../lib/format";
 import { safe } from "../lib/safe";
 import { full, offset } from "../lib/time";
@@ -17,6 +17,7 @@ type History = Schema["History"];
 export function FindingPage({ id }: { id: string }) {
   const view = useView();
   const detail = useAPI<Schema["FindingDetail"]>(`/api/v1/findings/${id}`);
+  const drawn = usePictures(id);
   if (detail.error && !detail.data)
     return (
       <>
@@ -34,12 +35,25 @@ export function FindingPage({ id }: { id: string }) {
         <a href={carry("/findings", view)}>Findings</a>
         {c && c.rows > 1 && <a href={carry(`/cases/${c.id}`, view)}>Case of {plural(c.rows, "finding")}</a>}
       </nav>
-      <Drilldown detail={detail.data} />
+      <Drilldown detail={detail.data} drawn={drawn} />
     </>
   );
 }
 
-export function Drilldown({ detail, heading = "h1" }: { detail: Schema["FindingDetail"]; heading?: "h1" | "h2" }) {
+/** The pictures of a finding: asked for beside the finding itself, not after it. */
+function usePictures(id: string | undefined): Loaded<Schema["PictureList"]> {
+  return useAPI(id ? link(`/api/v1/findings/${id}/pictures`, { tz: zoneOfViewer() }) : null);
+}
+
+export function Drilldown({
+  detail,
+  drawn,
+  heading = "h1",
+}: {
+  detail: Schema["FindingDetail"];
+  drawn: Loaded<Schema["PictureList"]>;
+  heading?: "h1" | "h2";
+}) {
   const f = detail.finding;
   const view = useView();
   const id = detail.id;
@@ -103,7 +117,7 @@ export function Drilldown({ detail, heading = "h1" }: { detail: Schema["FindingD
         </Fact>
       </ul>
 
-      <Pictures f={f} />
+      <Pictures f={f} drawn={drawn} />
 
       <div class="two">
         <Panel id="why" title="Why it ranks here" note="Points for (+) and against (−) a beacon; together they make the risk.">
@@ -201,11 +215,10 @@ function zoneOfViewer(): string {
   return zone && zone !== "Etc/Unknown" ? zone : "UTC";
 }
 
-function Pictures({ f }: { f: Finding }) {
+function Pictures({ f, drawn }: { f: Finding; drawn: Loaded<Schema["PictureList"]> }) {
   const view = useView();
   const id = f.fresnel.id;
-  const drawn = useAPI<Schema["PictureList"]>(link(`/api/v1/findings/${id}/pictures`, { tz: zoneOfViewer() }));
-  const list = drawn.stale ? null : drawn.data;
+  const { data: list, error } = drawn.stale ? { data: null, error: null } : drawn;
   const of = (what: Schema["Picture"]["of"]) => list?.pictures.filter((p) => p.of === what) ?? [];
   const w = list?.window;
   return (
@@ -215,15 +228,15 @@ function Pictures({ f }: { f: Finding }) {
         title="Rhythm"
         note="Each tick is a call to the destination. A steady beacon stands in columns; pauses and working hours are gaps."
       >
-        {drawn.error ? (
-          drawn.error.body.code === "grouped_otherwise" ? (
+        {error ? (
+          error.body.code === "grouped_otherwise" ? (
             <Empty title="Its calls cannot be shown">
               <p>
-                <Text>{drawn.error.message}</Text>
+                <Text>{error.message}</Text>
               </p>
             </Empty>
           ) : (
-            <Failed what="The pictures" error={drawn.error} retry={drawn.reload} />
+            <Failed what="The pictures" error={error} retry={drawn.reload} />
           )
         ) : !list ? (
           <Loading what="pictures" rows={8} />
@@ -623,6 +636,7 @@ export function CasePage({ id }: { id: string }) {
   const one = useAPI<Schema["CaseDetail"]>(link(`/api/v1/cases/${id}`, { to: view.to })); // two weeks up to the end of the range
   const lead = one.data?.findings[0]?.fresnel.id;
   const detail = useAPI<Schema["FindingDetail"]>(lead ? `/api/v1/findings/${lead}` : null);
+  const drawn = usePictures(lead);
   if (one.error && !one.data)
     return (
       <>
@@ -716,7 +730,7 @@ export function CasePage({ id }: { id: string }) {
       {detail.error ? (
         <Failed what="The finding" error={detail.error} retry={detail.reload} />
       ) : detail.data ? (
-        <Drilldown detail={detail.data} heading="h2" />
+        <Drilldown detail={detail.data} drawn={drawn} heading="h2" />
       ) : (
         <Loading what="the finding" rows={6} />
       )}
