@@ -8,7 +8,7 @@ import (
 	"math"
 
 	"fresnel/internal/human"
-	"fresnel/internal/report/plot"
+	"fresnel/internal/plot"
 )
 
 //go:embed page.html.tmpl
@@ -27,14 +27,14 @@ func (r *Report) WritePage(w io.Writer, by string) error {
 	}{
 		Title: "Evaluation: " + human.Safe(r.Dataset), By: human.Safe(by), Facts: r.facts(), Tables: r.tables(),
 		Pictures: []template.HTML{
-			template.HTML(r.drawCurve()),        // #nosec G203 -- package plot escapes all texts
-			template.HTML(r.Calibration.draw()), // #nosec G203 -- package plot escapes all texts
+			template.HTML(r.drawCurve().SVG()),        // #nosec G203 -- package plot escapes all texts
+			template.HTML(r.Calibration.draw().SVG()), // #nosec G203 -- package plot escapes all texts
 		},
 	})
 }
 
 // drawCurve draws precision over recall as steps: the area below them is the average precision.
-func (r *Result) drawCurve() []byte {
+func (r *Result) drawCurve() *plot.Picture {
 	note := fmt.Sprintf("average precision %s, %d of %d implants found", number(r.AveragePrecision), r.Found, r.Implants)
 	var points [][2]float64
 	recall := 0.0
@@ -50,7 +50,7 @@ func (r *Result) drawCurve() []byte {
 
 // draw draws the share of p-values at most p over p; where they are calibrated it follows the
 // dashed line.
-func (c Calibration) draw() []byte {
+func (c Calibration) draw() *plot.Picture {
 	note := human.Plural(int64(c.PValues), "p-value") + " of traffic that is no beacon"
 	var points [][2]float64
 	if c.PValues > 0 {

@@ -65,7 +65,7 @@ func TestGolden(t *testing.T) {
 
 func TestPicturesAreWellFormed(t *testing.T) {
 	for _, r := range []*Report{example(t), nothing(t)} {
-		for _, svg := range [][]byte{r.drawCurve(), r.Calibration.draw()} {
+		for _, svg := range [][]byte{r.drawCurve().SVG(), r.Calibration.draw().SVG()} {
 			d := xml.NewDecoder(bytes.NewReader(svg))
 			for {
 				if _, err := d.Token(); errors.Is(err, io.EOF) {

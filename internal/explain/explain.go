@@ -18,6 +18,11 @@ type Line struct {
 	Fired  bool
 	Tested bool // there was enough to look at
 	Text   string
+
+	// Value is what was measured, NaN where it was not tested; Limit is what it is compared with: at
+	// most this much fires the tests of variation, at least this much the one of periods. The verdict
+	// has neither.
+	Value, Limit float64
 }
 
 // Sentences returns a line for each of the four tests, in the order of the document, and then
@@ -32,7 +37,18 @@ func Sentences(r *finding.Result, p beacon.Params) []Line {
 		{Test: "counts", Name: "low_count_variation", Fired: s.LowCountVariation, Tested: s.CountTested, Text: countSentence(s, p)},
 		{Test: "periodic", Name: "periodic", Fired: s.Periodic, Tested: s.Enough, Text: periodicSentence(s, p)},
 	}
-	return append(lines, Line{Test: "verdict", Name: "is_beaconing", Fired: s.IsBeaconing, Tested: s.Enough, Text: verdict(s, p)})
+	for i, n := range [][2]float64{
+		{s.StdDevSourceBytes / math.Abs(s.MeanSourceBytes), p.MaxBeaconingBytesCov},
+		{s.StdDevDestinationBytes / math.Abs(s.MeanDestinationBytes), p.MaxBeaconingBytesCov},
+		{math.Sqrt(s.VarianceCounts) / math.Abs(s.MeanCounts), p.MaxBeaconingCountRV},
+		{s.Autocovariance, p.MinBeaconingCountAutocovariance},
+	} {
+		lines[i].Value, lines[i].Limit = n[0], n[1]
+		if !lines[i].Tested || math.IsInf(n[0], 0) {
+			lines[i].Value = math.NaN()
+		}
+	}
+	return append(lines, Line{Test: "verdict", Name: "is_beaconing", Fired: s.IsBeaconing, Tested: s.Enough, Text: verdict(s, p), Value: math.NaN(), Limit: math.NaN()})
 }
 
 const notTested = "Not tested: the group has too few events for any test."

@@ -195,20 +195,29 @@ func TestGaps(t *testing.T) {
 		name  string
 		times []int64
 		bins  int
+		near  time.Duration
 		want  Histogram
 	}{
-		{"no callback", nil, 10, Histogram{}},
-		{"one callback has no gap", []int64{5}, 10, Histogram{}},
-		{"a clock without jitter fills one bin", steady(10, func(int) int64 { return 60 * second }), 10,
-			Histogram{Bins: []int64{10}, Start: time.Minute, Width: 200 * time.Millisecond, Total: 10, Median: time.Minute, P10: time.Minute, P90: time.Minute}},
-		{"jitter spreads", steady(11, func(i int) int64 { return int64(50+i) * second }), 10,
+		{"no callback", nil, 10, 0, Histogram{}},
+		{"one callback has no gap", []int64{5}, 10, 0, Histogram{}},
+		{"a clock without jitter fills one bin", steady(10, func(int) int64 { return 60 * second }), 10, 0,
+			Histogram{Bins: []int64{10}, Start: time.Minute, Width: time.Second, Total: 10, Median: time.Minute, P10: time.Minute, P90: time.Minute}},
+		{"jitter spreads", steady(11, func(i int) int64 { return int64(50+i) * second }), 10, 0,
 			Histogram{Bins: []int64{2, 2, 2, 2, 2, 1}, Start: 50 * time.Second, Width: 2 * time.Second, Total: 11, Median: 55 * time.Second, P10: 51 * time.Second, P90: 59 * time.Second}},
-		{"a long silence is left out", append(steady(99, func(int) int64 { return 10 * second }), 1e6*second), 10,
-			Histogram{Bins: []int64{99}, Start: 10 * time.Second, Width: 50 * time.Millisecond, Above: 1, Total: 100, Median: 10 * time.Second, P10: 10 * time.Second, P90: 10 * time.Second}},
-		{"all at once", []int64{7, 7, 7}, 10, Histogram{Bins: []int64{2}, Width: time.Millisecond, Total: 2}},
-		{"times that run backwards count as none", []int64{9, 5}, 10, Histogram{Bins: []int64{1}, Width: time.Millisecond, Total: 1}},
+		{"a long silence is left out", append(steady(99, func(int) int64 { return 10 * second }), 1e6*second), 10, 0,
+			Histogram{Bins: []int64{99}, Start: 10 * time.Second, Width: time.Second, Above: 1, Total: 100, Median: 10 * time.Second, P10: 10 * time.Second, P90: 10 * time.Second}},
+		{"times that are known to the millisecond have finer bins", steady(10, func(i int) int64 { return 60*second + int64(i)*1e6 }), 10, 0,
+			Histogram{Bins: []int64{10}, Start: time.Minute, Width: 200 * time.Millisecond, Total: 10, Median: 60*time.Second + 5*time.Millisecond, P10: 60*time.Second + time.Millisecond, P90: 60*time.Second + 8*time.Millisecond}},
+		{"a few times that are known better do not make finer bins", append(steady(40, func(i int) int64 { return int64(4+i%3) * second }), 1e6*second+1, 1e6*second+4e9+2), 40, 0,
+			Histogram{Bins: []int64{15, 13, 13}, Start: 4 * time.Second, Width: time.Second, Above: 1, Total: 42, Median: 5 * time.Second, P10: 4 * time.Second, P90: 6 * time.Second}},
+		{"pauses are only counted beside a period", steady(20, func(i int) int64 { return 60 * second * (1 + 9*int64(i/15)) }), 40, 75 * time.Second,
+			Histogram{Bins: append([]int64{15}, make([]int64, 15)...), Start: time.Minute, Width: time.Second, Above: 5, Total: 20, Median: time.Minute, P10: time.Minute, P90: 10 * time.Minute}},
+		{"unless most gaps are longer", steady(20, func(i int) int64 { return 60 * second * (1 + 9*int64(min(1, i/5))) }), 10, 75 * time.Second,
+			Histogram{Bins: []int64{5, 0, 0, 0, 0, 0, 0, 0, 0, 15}, Start: time.Minute, Width: time.Minute, Total: 20, Median: 10 * time.Minute, P10: time.Minute, P90: 10 * time.Minute}},
+		{"all at once", []int64{7, 7, 7}, 10, 0, Histogram{Bins: []int64{2}, Width: time.Millisecond, Total: 2}},
+		{"times that run backwards count as none", []int64{9, 5}, 10, 0, Histogram{Bins: []int64{1}, Width: time.Millisecond, Total: 1}},
 	} {
-		got := Gaps(c.times, c.bins)
+		got := Gaps(c.times, c.bins, c.near)
 		if !slices.Equal(got.Bins, c.want.Bins) || got.Start != c.want.Start || got.Width != c.want.Width || got.Above != c.want.Above ||
 			got.Total != c.want.Total || got.Median != c.want.Median || got.P10 != c.want.P10 || got.P90 != c.want.P90 {
 			t.Errorf("%s:\ngot  %+v\nwant %+v", c.name, got, c.want)
@@ -240,7 +249,7 @@ func FuzzGaps(f *testing.F) {
 		times := []int64{a, b, c}
 		slices.Sort(times)
 		bins %= 1000
-		h := Gaps(times, bins)
+		h := Gaps(times, bins, time.Duration(c))
 		sum := h.Above
 		for _, n := range h.Bins {
 			sum += n

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"fresnel/internal/finding"
 	"fresnel/internal/human"
 )
 
@@ -44,15 +45,25 @@ var widths = []time.Duration{
 	100 * time.Millisecond, 200 * time.Millisecond, 500 * time.Millisecond,
 	time.Second, 2 * time.Second, 5 * time.Second, 10 * time.Second, 15 * time.Second, 30 * time.Second,
 	time.Minute, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute, 15 * time.Minute, 30 * time.Minute,
-	time.Hour, 2 * time.Hour, 6 * time.Hour, 12 * time.Hour, 24 * time.Hour, 7 * 24 * time.Hour,
+	time.Hour, 2 * time.Hour, 3 * time.Hour, 6 * time.Hour, 12 * time.Hour, 24 * time.Hour, 7 * 24 * time.Hour,
+}
+
+// Near returns how long gaps may be to be drawn beside the period that the timing model found in a
+// row; 0 where it found none.
+func Near(w *finding.Row) time.Duration {
+	if w == nil || !w.Found {
+		return 0
+	}
+	return time.Duration(w.Timing.Period * (1 + max(0.25, 2*w.Timing.Jitter)) * float64(time.Second))
 }
 
 // Gaps returns the histogram of the gaps between callbacks, whose times are in
 // nanoseconds and sorted, in at most bins bins. The bins begin at the first round time that
-// leaves out nothing and, where a few long silences would crowd all others into one bin, end
-// behind the 98th percentile; what is longer is in Above. It is empty with fewer than two
+// leaves out nothing. Where a few long silences would crowd all others into one bin they end
+// behind the 98th percentile, and where most gaps are no longer than near, at near: pauses would
+// press a rhythm into one bin. What is longer is in Above. It is empty with fewer than two
 // callbacks.
-func Gaps(times []int64, bins int) Histogram {
+func Gaps(times []int64, bins int, near time.Duration) Histogram {
 	if len(times) < 2 || bins < 2 {
 		return Histogram{}
 	}
@@ -68,9 +79,21 @@ func Gaps(times []int64, bins int) Histogram {
 	if p98 := at(0.98); hi > 4*p98 && p98 > 0 {
 		hi = p98
 	}
+	if near > 0 && h.Median <= near {
+		hi = min(hi, max(near, lo))
+	}
 	// A beacon without jitter has all its gaps within milliseconds; bins much finer than
-	// its period would make noise look like spread.
+	// its period would make noise look like spread, as would bins finer than the times are known.
 	least := h.Median / 400
+	whole := 0
+	for _, t := range times {
+		if t%int64(time.Second) == 0 {
+			whole++
+		}
+	}
+	if whole > len(times)/2 { // of times that are known better hardly any is
+		least = max(least, time.Second)
+	}
 	for _, w := range widths {
 		h.Width = w
 		h.Start = lo.Truncate(w)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"fresnel/internal/beacon"
 	"fresnel/internal/event"
@@ -41,7 +42,7 @@ func Write(w io.Writer, rs []*finding.Result, p beacon.Params, st Style) error {
 	d.numbers(r)
 	if r.Trace != nil {
 		d.counts(r.Trace)
-		d.gaps(r.Trace)
+		d.gaps(r.Trace, Near(r.Row))
 	}
 	return d.out.Flush()
 }
@@ -321,8 +322,8 @@ func (d *writer) counts(t *finding.Trace) {
 	d.line()
 }
 
-func (d *writer) gaps(t *finding.Trace) {
-	h := Gaps(t.TimesNanos, 16)
+func (d *writer) gaps(t *finding.Trace, near time.Duration) {
+	h := Gaps(t.TimesNanos, 16, near)
 	if h.Total == 0 {
 		return
 	}

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"fresnel/internal/event"
+	"fresnel/internal/pictures"
+	"fresnel/internal/store"
 )
 
 // CallbackList is when a group called a destination.
@@ -35,15 +37,13 @@ type callback struct {
 	failed         bool
 }
 
-func (a *API) findingCallbacks(ctx context.Context, c *call, p *historyParams, _ *none) (*CallbackList, error) {
-	f, s, err := a.finding(ctx, p.ID)
-	if err != nil {
-		return nil, err
-	}
-	part, err := p.span(c.now, span{max(firstSecond, f.RunEnd-int64(lookback/time.Second)), f.RunEnd})
-	if err != nil {
-		return nil, err
-	}
+// week is the time in which the calls of a finding are looked at by themselves.
+func week(f *store.Finding) span {
+	return span{max(firstSecond, f.RunEnd-int64(lookback/time.Second)), f.RunEnd}
+}
+
+// callbacks returns the calls of a finding in a part of time, the newest maxRaster at most.
+func (a *API) callbacks(ctx context.Context, f *store.Finding, s *stored, part span) (*pictures.Calls, error) {
 	group, err := a.groupMatch(f, s)
 	if err != nil {
 		return nil, err
@@ -53,7 +53,7 @@ func (a *API) findingCallbacks(ctx context.Context, c *call, p *historyParams, _
 		return nil, err
 	}
 	destination := destinationMatch(s)
-	list := &CallbackList{From: at(part.from), To: at(part.to), Millis: []int64{}, Sent: []int64{}, Received: []int64{}, Failed: []int{}}
+	out := &pictures.Calls{EndNanos: part.to * 1e9}
 	var calls []callback
 	newest := func() { // leaves the newest ones, in order
 		slices.SortStableFunc(calls, func(a, b callback) int { return cmp.Compare(a.nanos, b.nanos) })
@@ -63,9 +63,9 @@ func (a *API) findingCallbacks(ctx context.Context, c *call, p *historyParams, _
 		if !group.has(e) || !destination(e) || !filter.Timed(e) {
 			return
 		}
-		list.Total++
+		out.Total++
 		failed, known := unanswered(e)
-		list.FailedKnown = list.FailedKnown || known
+		out.FailedKnown = out.FailedKnown || known
 		if calls = append(calls, callback{e.TimeNanos, e.SourceBytes, e.DestinationBytes, failed}); len(calls) == 2*maxRaster {
 			newest()
 		}
@@ -73,11 +73,33 @@ func (a *API) findingCallbacks(ctx context.Context, c *call, p *historyParams, _
 		return nil, err
 	}
 	newest()
-	list.Dropped = list.Total - len(calls)
-	for i, c := range calls {
-		list.Millis = append(list.Millis, c.nanos/1e6-part.from*1000)
-		list.Sent, list.Received = append(list.Sent, c.sent), append(list.Received, c.received)
-		if c.failed {
+	for _, c := range calls {
+		out.TimesNanos, out.Failed = append(out.TimesNanos, c.nanos), append(out.Failed, c.failed)
+		out.Sent, out.Received = append(out.Sent, c.sent), append(out.Received, c.received)
+	}
+	return out, nil
+}
+
+func (a *API) findingCallbacks(ctx context.Context, c *call, p *historyParams, _ *none) (*CallbackList, error) {
+	f, s, err := a.finding(ctx, p.ID)
+	if err != nil {
+		return nil, err
+	}
+	part, err := p.span(c.now, week(f))
+	if err != nil {
+		return nil, err
+	}
+	calls, err := a.callbacks(ctx, f, s, part)
+	if err != nil {
+		return nil, err
+	}
+	list := &CallbackList{
+		From: at(part.from), To: at(part.to), Total: calls.Total, Dropped: calls.Total - len(calls.TimesNanos), FailedKnown: calls.FailedKnown,
+		Millis: []int64{}, Sent: append([]int64{}, calls.Sent...), Received: append([]int64{}, calls.Received...), Failed: []int{},
+	}
+	for i, nanos := range calls.TimesNanos {
+		list.Millis = append(list.Millis, nanos/1e6-part.from*1000)
+		if calls.Failed[i] {
 			list.Failed = append(list.Failed, i)
 		}
 	}

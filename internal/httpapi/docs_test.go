@@ -61,10 +61,10 @@ func TestDocs(t *testing.T) {
 			}
 		}
 	}
-	if n != 32 {
-		t.Errorf("got %d examples, want 32: the test no longer reads the page", n)
+	if n != 33 {
+		t.Errorf("got %d examples, want 33: the test no longer reads the page", n)
 	}
-	for _, path := range []string{"/api/v1/whatif", "/api/v1/findings/{id}/callbacks", "/api/v1/config/{key}", "/api/v1/cases", "/api/v1/fields/{name}/values"} {
+	for _, path := range []string{"/api/v1/whatif", "/api/v1/findings/{id}/callbacks", "/api/v1/findings/{id}/pictures", "/api/v1/config/{key}", "/api/v1/cases", "/api/v1/fields/{name}/values"} {
 		if !asked[path] {
 			t.Errorf("%s was not asked for", path)
 		}

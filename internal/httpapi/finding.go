@@ -18,6 +18,7 @@ import (
 	"fresnel/internal/explain"
 	"fresnel/internal/finding"
 	"fresnel/internal/human"
+	"fresnel/internal/pictures"
 	"fresnel/internal/rank"
 	"fresnel/internal/report"
 	"fresnel/internal/store"
@@ -295,9 +296,13 @@ func (a *API) trace(ctx context.Context, f *store.Finding, s *stored) (*finding.
 	}
 	r, err := a.o.Detector.Trace(ctx, g, f.RunEnd)
 	if errors.Is(err, store.ErrNotFound) || err == nil && (r == nil || r.Trace == nil) {
-		return nil, refuse(http.StatusNotFound, "no_events", "no event of the group in the window of the run is kept: they were forgotten, or the timing model saw it further back")
+		return nil, errNoEvents()
 	}
 	return r, err
+}
+
+func errNoEvents() *problem {
+	return refuse(http.StatusNotFound, "no_events", "no event of the group in the window of the run is kept: they were forgotten, or the timing model saw it further back")
 }
 
 // Series is what the pictures of a finding are drawn from: all that its group called in the
@@ -368,7 +373,7 @@ func (a *API) findingSeries(ctx context.Context, _ *call, p *idParams, _ *none) 
 	for _, nanos := range times {
 		out.CallbacksMillis = append(out.CallbacksMillis, nanos/1e6)
 	}
-	if h := explain.Gaps(t.TimesNanos, histogramBins); h.Total > 0 {
+	if h := explain.Gaps(t.TimesNanos, histogramBins, 0); h.Total > 0 {
 		out.Intervals = &Intervals{
 			Start: h.Start.Seconds(), Width: h.Width.Seconds(), Bins: h.Bins, Above: h.Above, Total: h.Total,
 			Median: h.Median.Seconds(), P10: h.P10.Seconds(), P90: h.P90.Seconds(),
@@ -380,23 +385,15 @@ func (a *API) findingSeries(ctx context.Context, _ *call, p *idParams, _ *none) 
 
 // testLines says of each test what it measured.
 func testLines(r *finding.Result, p beacon.Params) []TestLine {
-	st := &r.Stats
-	numbers := map[string][2]float64{
-		"low_source_bytes_variation":      {st.StdDevSourceBytes / math.Abs(st.MeanSourceBytes), p.MaxBeaconingBytesCov},
-		"low_destination_bytes_variation": {st.StdDevDestinationBytes / math.Abs(st.MeanDestinationBytes), p.MaxBeaconingBytesCov},
-		"low_count_variation":             {math.Sqrt(st.VarianceCounts) / math.Abs(st.MeanCounts), p.MaxBeaconingCountRV},
-		"periodic":                        {st.Autocovariance, p.MinBeaconingCountAutocovariance},
+	known := func(f float64) *float64 {
+		if math.IsNaN(f) {
+			return nil
+		}
+		return &f
 	}
 	var lines []TestLine
 	for _, l := range explain.Sentences(r, p) {
-		one := TestLine{Field: l.Name, Fired: l.Fired, Tested: l.Tested, Text: l.Text}
-		if n, ok := numbers[l.Name]; ok {
-			one.Limit = &n[1]
-			if l.Tested && !math.IsNaN(n[0]) && !math.IsInf(n[0], 0) {
-				one.Value = &n[0]
-			}
-		}
-		lines = append(lines, one)
+		lines = append(lines, TestLine{Field: l.Name, Fired: l.Fired, Tested: l.Tested, Text: l.Text, Value: known(l.Value), Limit: known(l.Limit)})
 	}
 	return lines
 }
@@ -430,25 +427,20 @@ func (a *API) findingReport(ctx context.Context, c *call, p *idParams) error {
 	if err != nil {
 		return err
 	}
-	w := s.row()
-	r, err := a.trace(ctx, f, s)
-	var p404 *problem
-	switch {
-	case errors.As(err, &p404) && p404.body.Code == "no_events" && s.Stats.NonEmptyBuckets == 0 && w != nil:
-		// The run saw no event in its window either.
-		g, _, err := a.groupOf(f, s)
-		if err != nil {
-			return err
-		}
-		r = &finding.Result{Group: g, FirstNanos: w.FirstNanos, LastNanos: w.LastNanos}
-	case err != nil:
+	calls, r, err := a.looked(ctx, f, s)
+	if err != nil {
 		return err
 	}
-	r.RunEnd, r.Row, r.Others = f.RunEnd, w, nil
+	if r.Trace == nil {
+		if s.Stats.NonEmptyBuckets > 0 || r.Row == nil { // forgotten since
+			return errNoEvents()
+		}
+		r.FirstNanos, r.LastNanos = r.Row.FirstNanos, r.Row.LastNanos // the run saw no event in its window either
+	}
 	page := report.Page{
 		Product: a.o.Product, Version: a.o.Version, Params: a.o.Params(), Detailed: 1,
 		Summary:  finding.Summary{Groups: 1, Runs: 1, Findings: 1, WindowSeconds: a.o.Params().WindowSeconds()},
-		Findings: []*finding.Ranked{{Result: r, Runs: 1}},
+		Findings: []*finding.Ranked{{Result: r, Runs: 1}}, Calls: map[*finding.Result]*pictures.Calls{r: calls},
 	}
 	if r.Trace != nil {
 		page.Findings[0].Counts = human.Columns(r.Trace.Counts, sparkColumns)

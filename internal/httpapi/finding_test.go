@@ -75,7 +75,7 @@ func TestFindingTellsWhichRunsSawIt(t *testing.T) {
 
 func TestFindingsThatThereAreNot(t *testing.T) {
 	s := open(t, Limits{})
-	for _, below := range []string{"", "/series", "/destinations", "/events", "/history", "/report"} {
+	for _, below := range []string{"", "/pictures", "/series", "/destinations", "/events", "/history", "/report"} {
 		s.get("/api/v1/findings/"+strings.Repeat("0", 64)+below).refused(http.StatusNotFound, "not_found")
 		for _, id := range []string{"x", "%2e%2e", "%00", "%ff", strings.Repeat("A", 64), strings.Repeat("0", 65)} {
 			if a := s.get("/api/v1/findings/" + id + below); a.Code != http.StatusBadRequest {
@@ -149,7 +149,7 @@ func TestSeriesOfWhatIsNotThere(t *testing.T) {
 	}
 	s.get("/api/v1/findings/"+finding.ID(findingtest.Unseen())+"/series").refused(http.StatusNotFound, "no_events")
 	s.api.o.GroupBy = func() []event.Field { return []event.Field{event.HostName} }
-	for _, below := range []string{"/series", "/report", "/events", "/destinations"} {
+	for _, below := range []string{"/pictures", "/series", "/report", "/events", "/destinations"} {
 		s.get("/api/v1/findings/"+ranked()+below).refused(http.StatusNotFound, "grouped_otherwise")
 	}
 	if d := into[FindingDetail](s.get("/api/v1/findings/"+ranked()), http.StatusOK); len(d.Group) != 0 {

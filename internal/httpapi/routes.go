@@ -50,7 +50,7 @@ func (a *API) routes() []route {
 			method: get, path: v1 + "/findings", id: "listFindings", tag: "findings", want: auth.Read, reads: readsMuch, op: jsonOf(a.listFindings),
 			summary: "findings that a query wants, page by page",
 			doc:     aDay,
-			links:   []link{{[]string{"getFinding", "getFindingSeries", "getFindingDestinations", "getFindingEvents", "getFindingCallbacks", "getFindingHistory", "getFindingReport"}, "id", "/findings/0/fresnel/id"}},
+			links:   []link{{[]string{"getFinding", "getFindingPictures", "getFindingSeries", "getFindingDestinations", "getFindingEvents", "getFindingCallbacks", "getFindingHistory", "getFindingReport"}, "id", "/findings/0/fresnel/id"}},
 		},
 		{
 			method: get, path: v1 + "/findings.ndjson", id: "exportFindings", tag: "findings", want: auth.Read, reads: readsStream, op: contentOf("application/x-ndjson", a.exportFindings),
@@ -63,8 +63,13 @@ func (a *API) routes() []route {
 			doc:     "Runs are looked at from two weeks before its own up to now, unless from and to say otherwise.",
 		},
 		{
+			method: get, path: finding + "/pictures", id: "getFindingPictures", tag: "findings", want: auth.Read, reads: readsMuch, op: jsonOf(a.findingPictures),
+			summary: "the pictures of a finding, as its report has them",
+			doc:     "Its calls of the seven days up to the end of the run, and the window of the run, or of the newest that saw the group, under the parameters in force.",
+		},
+		{
 			method: get, path: finding + "/series", id: "getFindingSeries", tag: "findings", want: auth.Read, reads: readsMuch, op: jsonOf(a.findingSeries),
-			summary: "what the pictures of a finding are drawn from",
+			summary: "what the tests looked at in a finding, as numbers",
 			doc:     "All that the group called in the window of the run, and what the tests make of it under the parameters in force.",
 		},
 		{

@@ -13,6 +13,14 @@ import (
 // ranked is the id of findingtest.Ranked in the last run.
 func ranked() string { return finding.ID(findingtest.Ranked()) }
 
+// joint is what stands before one more parameter of a target.
+func joint(target string) string {
+	if strings.Contains(target, "?") {
+		return "&"
+	}
+	return "?"
+}
+
 // TestEveryRoute asks for every operation once as who may, and once as who may not, and holds
 // the answers to the document.
 func TestEveryRoute(t *testing.T) {
@@ -26,6 +34,7 @@ func TestEveryRoute(t *testing.T) {
 		{"listFindings", "/api/v1/findings", "", 200},
 		{"exportFindings", "/api/v1/findings.ndjson", "", 200},
 		{"getFinding", "/api/v1/findings/" + ranked(), "", 200},
+		{"getFindingPictures", "/api/v1/findings/" + ranked() + "/pictures?tz=Europe/Berlin", "", 200},
 		{"getFindingSeries", "/api/v1/findings/" + ranked() + "/series", "", 200},
 		{"getFindingDestinations", "/api/v1/findings/" + ranked() + "/destinations", "", 200},
 		{"getFindingEvents", "/api/v1/findings/" + ranked() + "/events", "", 200},
@@ -102,7 +111,7 @@ func TestEveryRoute(t *testing.T) {
 					t.Errorf("got status %d for HEAD, want 200", h.Code)
 				}
 			}
-			s.ask("anna", r.method, row.target+"?surely_unknown=1", row.body).refused(http.StatusBadRequest, "unknown_parameter")
+			s.ask("anna", r.method, row.target+joint(row.target)+"surely_unknown=1", row.body).refused(http.StatusBadRequest, "unknown_parameter")
 			for _, method := range []string{"OPTIONS", "TRACE", "PUT"} {
 				if method == "PUT" && strings.HasSuffix(row.operation, "Config") { // which has it at this path
 					continue

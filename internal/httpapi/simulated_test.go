@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -75,6 +76,9 @@ func TestSimulatedHours(t *testing.T) {
 			drawn++
 		} else {
 			a.refused(http.StatusNotFound, "no_events")
+		}
+		if l := picturesOf(s, strings.TrimPrefix(id, "/api/v1/findings/"), ""); len(l.Pictures) < 3 {
+			t.Errorf("%s: got pictures %s", id, ids(l))
 		}
 		if h := into[History](s.get(id+"/history"), http.StatusOK); h.Total != detail.Seen.Runs {
 			t.Errorf("%s: got %d runs, want %d", id, h.Total, detail.Seen.Runs)

@@ -16,15 +16,15 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"fresnel/internal/beacon"
 	"fresnel/internal/event"
 	"fresnel/internal/explain"
 	"fresnel/internal/finding"
 	"fresnel/internal/human"
+	"fresnel/internal/pictures"
+	"fresnel/internal/plot"
 	"fresnel/internal/rank"
-	"fresnel/internal/report/plot"
 )
 
 // Bounds that keep a page readable.
@@ -46,6 +46,9 @@ type Page struct {
 	// Findings are the rows in their order, best first. Those with a Trace have pictures. The
 	// page folds cases.
 	Findings []*finding.Ranked
+	// Calls are those to the destination of a result, of results of which they are known by
+	// themselves; the pictures of others are of all that the group called in the window.
+	Calls map[*finding.Result]*pictures.Calls
 	// Top is how many of them are listed; 0 is as many as a page bears.
 	Top int
 	// Detailed is how many of them have a section of their own; 0 is DefaultDetailed.
@@ -117,6 +120,11 @@ type reason struct {
 	Width, X     string // of its bar, in percent
 }
 
+type drawn struct {
+	SVG  template.HTML
+	Tall bool
+}
+
 type section struct {
 	row
 	Labels   []string
@@ -125,7 +133,7 @@ type section struct {
 	Why      []explain.Line
 	Who      [][2]string
 	Numbers  [][2]string
-	Pictures []template.HTML
+	Pictures []drawn
 	Note     string // about the pictures
 
 	Timer        string
@@ -403,107 +411,41 @@ func sectionOf(v row, g *finding.Ranked, page Page) section {
 	}
 	end := r.RunEnd * 1e9
 	sec.Who = append(sec.Who, [2]string{"window", fmt.Sprintf("%s to %s UTC", human.Time(end-p.WindowSeconds()*1e9), human.Time(end))})
-	if w := r.Row; w != nil && w.Found {
-		sec.Pictures = append(sec.Pictures, template.HTML(stretches(r, p, v.Anchor))) // #nosec G203 -- package plot escapes all texts
+	for _, picture := range Pictures(r, p, page.Calls[r], v.Anchor) {
+		sec.Pictures = append(sec.Pictures, drawn{template.HTML(picture.SVG()), picture.Tall()}) // #nosec G203 -- package plot escapes all texts
 	}
-	switch {
-	case r.Trace == nil && r.Stats.NonEmptyBuckets == 0:
-		sec.Note = "No other pictures: the group has no event in the window of the run. The timing model sees further back."
-		return sec
-	case r.Trace == nil:
-		sec.Note = "No pictures: the vectors of this group were not kept."
-		return sec
-	}
-	for _, svg := range Pictures(r, p, v.Anchor) {
-		sec.Pictures = append(sec.Pictures, template.HTML(svg)) // #nosec G203 -- package plot escapes all texts
-	}
-	if r.Row != nil {
-		sec.Note = "But for the first, the pictures tell of all that the group called in the window of the run."
-	}
-	if n := r.Trace.TimesDropped; n > 0 && len(r.Trace.TimesNanos) > 0 {
-		sec.Note = strings.TrimPrefix(sec.Note+" Left out of the timeline and of the gaps: "+human.Plural(n, "callback")+" of crowded buckets.", " ")
-	}
+	sec.Note = about(r, page.Calls[r] != nil)
 	return sec
 }
 
-// captions returns the captions of the pictures of a result, whose ids begin with id.
-func captions(r *finding.Result, id string) func(kind, heading, note, alt string) plot.Caption {
-	var names []string
-	for _, v := range r.Group.Values {
-		names = append(names, human.Safe(v))
-	}
-	group := strings.Join(names, ", ")
-	return func(kind, heading, note, alt string) plot.Caption {
-		return plot.Caption{ID: id + "-" + kind, Heading: heading + " · " + human.Shorten(group, 44, "…"), Note: note, Alt: heading + " of " + group + ": " + note + ". " + alt}
-	}
+// Pictures draws the pictures of a result as they stand in its section: when it called, and what
+// the tests looked at in the window of its run. calls may be nil. Their ids begin with prefix.
+func Pictures(r *finding.Result, p beacon.Params, calls *pictures.Calls, prefix string) []*plot.Picture {
+	s := pictures.Source{Result: r, Params: p, Calls: calls, Prefix: prefix + "-"}
+	return slices.Concat(pictures.OfCalls(s), pictures.OfWindow(s))
 }
 
-// stretches draws when the timer of a result's row ran.
-func stretches(r *finding.Result, p beacon.Params, id string) []byte {
-	w := r.Row
-	note := fmt.Sprintf("every %s %s, %s to %s", finding.Every(w.Timing.Period), finding.Jitter(w.Timing.Jitter, "±"), human.Plural(int64(w.Timing.Callbacks), "callback"), human.Shorten(w.Place(), 40, "…"))
-	var all []plot.Stretch
-	for _, g := range w.Timing.Regimes {
-		all = append(all, plot.Stretch{FirstNanos: g.FirstMillis * 1e6, LastNanos: g.LastMillis * 1e6, PeriodSeconds: g.PeriodSeconds})
+// about says of what the pictures of a result are, and what is not in them.
+func about(r *finding.Result, calls bool) string {
+	var notes []string
+	switch {
+	case calls && r.Trace == nil:
+		notes = append(notes, "The pictures are of the calls to the destination, up to a week back.")
+	case calls:
+		notes = append(notes, "The times and the gaps are those of the calls to the destination, up to a week back.")
+	case r.Row != nil && r.Trace != nil:
+		notes = append(notes, "The times and the gaps are those of all that the group called in the window of the run; the period is that of the calls to the destination.")
 	}
-	window := plot.Window{EndNanos: (r.RunEnd + 1) * 1e9, BucketSeconds: int64(p.TimeBucketLength), Buckets: p.NumberBucketsInRange}
-	return plot.Stretches(captions(r, id)("stretches", "Period", note, "A line for each stretch of calls at one period."), all, window)
-}
-
-// Pictures draws the pictures of a result, whose Trace is not nil, as SVG: the timeline of
-// its callbacks, the histogram of the gaps between them, bytes sent and received and
-// events per bucket, and the autocovariance by period. Their ids begin with id.
-func Pictures(r *finding.Result, p beacon.Params, id string) [][]byte {
-	t, s := r.Trace, &r.Stats
-	w := plot.Window{EndNanos: (r.RunEnd + 1) * 1e9, BucketSeconds: t.BucketSeconds, Buckets: len(t.Counts)}
-	caption := captions(r, id)
-	bucket := human.Seconds(t.BucketSeconds)
-
-	seconds, atMost := finding.PeriodSeconds(s, t.BucketSeconds)
-	note := human.Plural(r.Events, "callback") + ", " + human.Time(r.FirstNanos) + " to " + human.Time(r.LastNanos) + " UTC"
-	timeline := plot.Timeline(caption("time", "Callbacks", note, "Each row is a stretch of time, each tick a callback."), t.TimesNanos, t.Counts, w)
-
-	h := explain.Gaps(t.TimesNanos, 40)
-	note = "no callback times were kept"
-	if h.Total > 0 {
-		note = fmt.Sprintf("median %s, 80%% within %s to %s", human.Duration(h.Median), human.Duration(h.P10), human.Duration(h.P90))
+	switch {
+	case r.Trace == nil && r.Stats.NonEmptyBuckets == 0:
+		notes = append(notes, "No pictures of the window: the group has no event in the window of the run. The timing model sees further back.")
+	case r.Trace == nil:
+		notes = append(notes, "No pictures of the window: the vectors of this group were not kept.")
+	case r.Row != nil:
+		notes = append(notes, "The other pictures tell of all that the group called in the window of the run.")
 	}
-	var marked time.Duration
-	name := ""
-	if w := r.Row; w != nil && w.Found {
-		marked, name = time.Duration(w.Timing.Period*float64(time.Second)), "period "+finding.Every(w.Timing.Period)
-	} else if seconds > 0 && !atMost {
-		marked, name = time.Duration(seconds)*time.Second, "period "+human.Seconds(seconds)
+	if t := r.Trace; !calls && t != nil && t.TimesDropped > 0 && len(t.TimesNanos) > 0 {
+		notes = append(notes, "Left out of the times and the gaps: "+human.Plural(t.TimesDropped, "callback")+" of crowded buckets.")
 	}
-	histogram := plot.Histogram(caption("gaps", "Gaps", note, "A beacon has one narrow peak at its period."),
-		plot.Bins{Counts: h.Bins, Start: h.Start, Width: h.Width, Label: h.Label, Above: h.Above}, marked, name)
-
-	bytesPicture := func(kind, heading string, values []float64, tested, fired bool, mean, deviation float64, bounds [2]float64) []byte {
-		note := "not tested"
-		if tested {
-			note = fmt.Sprintf("mean %s ± %s in the band %s to %s", human.Bytes(mean), human.Bytes(deviation), human.Bytes(bounds[0]), human.Bytes(bounds[1]))
-			if fired {
-				note += ": steady"
-			}
-		}
-		return plot.Bytes(caption(kind, heading, note, "Mean bytes per event of each bucket of "+bucket+"; the band holds the values that the test looks at."), values, w, tested, bounds, mean)
-	}
-	source := bytesPicture("source", "Bytes sent", t.SourceBytes, s.SourceBytesTested, s.LowSourceBytesVariation, s.MeanSourceBytes, s.StdDevSourceBytes, s.SourceBytesPercentiles)
-	destination := bytesPicture("destination", "Bytes received", t.DestinationBytes, s.DestinationBytesTested, s.LowDestinationBytesVariation, s.MeanDestinationBytes, s.StdDevDestinationBytes, s.DestinationBytesPercentiles)
-
-	note = fmt.Sprintf("%s of %s with events", human.Count(int64(s.NonEmptyBuckets)), human.Plural(int64(s.Interval), "bucket"))
-	if s.CountTested {
-		note += fmt.Sprintf(", mean %s, variance %s in the band", human.Number(s.MeanCounts), human.Number(s.VarianceCounts))
-	}
-	counts := plot.Counts(caption("counts", "Events per "+bucket, note, "Each bar is a bucket."), t.Counts, w, s.CountTested, s.CountsPercentiles)
-
-	note = "not tested"
-	if s.Enough {
-		note = fmt.Sprintf("largest %s at a period of %s, threshold %s", human.Number(s.Autocovariance),
-			human.Seconds(int64(s.MaxAutocovariancePeriod)*t.BucketSeconds), human.Number(p.MinBeaconingCountAutocovariance))
-	}
-	autocovariance := plot.Autocovariance(caption("period", "Autocovariance", note, "A bar for each period that was tried; the dashed line is the threshold."),
-		t.Autocovariance, t.BucketSeconds, p.MinBeaconingCountAutocovariance, s.MaxAutocovariancePeriod, s.Periodic)
-
-	return [][]byte{timeline, histogram, source, destination, counts, autocovariance}
+	return strings.Join(notes, " ")
 }

@@ -345,6 +345,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/findings/{id}/pictures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * the pictures of a finding, as its report has them
+         * @description Its calls of the seven days up to the end of the run, and the window of the run, or of the newest that saw the group, under the parameters in force. Needs the permission read.
+         */
+        get: operations["getFindingPictures"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/findings/{id}/report": {
         parameters: {
             query?: never;
@@ -373,7 +393,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * what the pictures of a finding are drawn from
+         * what the tests looked at in a finding, as numbers
          * @description All that the group called in the window of the run, and what the tests make of it under the parameters in force. Needs the permission read.
          */
         get: operations["getFindingSeries"];
@@ -1715,6 +1735,74 @@ export interface components {
             /** Format: date-time */
             run_end: string;
         };
+        Picture: {
+            /** @description where values lie; missing where they do not lie at even steps */
+            across?: components["schemas"]["PictureAxis"];
+            /** @description what is seen, in words */
+            alt: string;
+            heading: string;
+            height: number;
+            /** @description says what it is of */
+            id: string;
+            /** @description the main numbers */
+            note: string;
+            /**
+             * @description calls: to the destination, up to a week back; window: all that the group called in the window
+             * @enum {string}
+             */
+            of: "calls" | "window";
+            /** @description where values are drawn, in units of its viewBox */
+            plot: components["schemas"]["PictureArea"];
+            /** @description a document of SVG without heading and note. Its colours are the CSS variables --ink, --muted, --grid, --data, --mark, --mark-ink and --band, with a fallback each */
+            svg: string;
+            /** @description it takes the room of two others, one above the other */
+            tall: boolean;
+            /** @description of a picture of calls */
+            ticks?: components["schemas"]["Ticks"];
+            /**
+             * @description of values
+             * @enum {string}
+             */
+            unit?: "count" | "bytes" | "number";
+            /** @description from the left to the right */
+            values: number[];
+            /** @description in units of its viewBox */
+            width: number;
+        };
+        PictureArea: {
+            height: number;
+            width: number;
+            x: number;
+            y: number;
+        };
+        PictureAxis: {
+            /** @description of the first value */
+            first_s: number;
+            /** @description what the right edge stands for */
+            hi_s: number;
+            /**
+             * @description time: a value lies from a time on, gap: from a length of time on, period: around one
+             * @enum {string}
+             */
+            kind: "time" | "gap" | "period";
+            /** @description what the left edge of the plot stands for, in seconds: since 1970 UTC where it is a time */
+            lo_s: number;
+            /** @description from one value to the next */
+            step_s: number;
+        };
+        PictureList: {
+            pictures: components["schemas"]["Picture"][];
+            /** @description of the pictures of a window; missing where no event of one is kept */
+            window?: components["schemas"]["PictureWindow"];
+        };
+        PictureWindow: {
+            /** @description of the finding of the run; where the run itself saw no event in its window, that of the newest run that did */
+            id: string;
+            /** Format: date-time */
+            run_end: string;
+            /** @description the four tests, and the verdict at the end */
+            tests: components["schemas"]["TestLine"][];
+        };
         Process: {
             destinations: number;
             documents: number;
@@ -1942,6 +2030,18 @@ export interface components {
             text: string;
             /** @description what was measured; missing where it was not tested */
             value?: number;
+        };
+        Ticks: {
+            /** @description how many calls fall on each; empty where it is one each */
+            calls: number[];
+            /** @description which were not answered, from 0 on */
+            failed: number[];
+            /** @description the first one, milliseconds since 1970 UTC */
+            first_ms: number;
+            /** @description from each to the next */
+            gaps_ms: number[];
+            /** @description lines of the picture, of one height */
+            rows: number;
         };
         TopHost: {
             /**
@@ -2894,6 +2994,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["History"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getFindingPictures: {
+        parameters: {
+            query?: {
+                /** @description the zone whose clock the pictures show, by its IANA name such as Europe/Berlin */
+                tz?: string;
+            };
+            header?: never;
+            path: {
+                /** @description fresnel.id of a document */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PictureList"];
                 };
             };
             400: components["responses"]["BadRequest"];

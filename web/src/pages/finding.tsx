@@ -1,23 +1,23 @@
-import { useEffect, useMemo, useState } from "preact/hooks";
-import { APIError, type Schema, get } from "../api/client";
-import { asError, useAPI, usePages } from "../api/hooks";
+import { useState } from "preact/hooks";
+import type { Schema } from "../api/client";
+import { type Loaded, useAPI, usePages } from "../api/hooks";
 import { bytes, count, duration, every, jitter, number, plural, points, probability } from "../lib/format";
-import { gaps, timeStep } from "../lib/geometry";
 import { safe } from "../lib/safe";
-import { full, offset, rfc3339 } from "../lib/time";
+import { full, offset } from "../lib/time";
 import { clause, link } from "../lib/url";
-import { Autocovariance, Bytes, type Call, Counts, Intervals, Raster } from "../plots/beacon";
+import type { NumberTable } from "../plots/figure";
+import { Drawn } from "../plots/picture";
 import { carry, useView } from "../ui/context";
 import { Copy, Empty, Fact, Failed, Loading, Panel, Risk, Text, When, plain } from "../ui/parts";
 import { type Finding, flat, hostOf, kinds, placeOf, statsOf, timerOf } from "./document";
 import { Tests } from "./findings";
 
-type Series = Schema["Series"];
 type History = Schema["History"];
 
 export function FindingPage({ id }: { id: string }) {
   const view = useView();
   const detail = useAPI<Schema["FindingDetail"]>(`/api/v1/findings/${id}`);
+  const drawn = usePictures(id);
   if (detail.error && !detail.data)
     return (
       <>
@@ -35,12 +35,25 @@ export function FindingPage({ id }: { id: string }) {
         <a href={carry("/findings", view)}>Findings</a>
         {c && c.rows > 1 && <a href={carry(`/cases/${c.id}`, view)}>Case of {plural(c.rows, "finding")}</a>}
       </nav>
-      <Drilldown detail={detail.data} />
+      <Drilldown detail={detail.data} drawn={drawn} />
     </>
   );
 }
 
-export function Drilldown({ detail, heading = "h1" }: { detail: Schema["FindingDetail"]; heading?: "h1" | "h2" }) {
+/** The pictures of a finding: asked for beside the finding itself, not after it. */
+function usePictures(id: string | undefined): Loaded<Schema["PictureList"]> {
+  return useAPI(id ? link(`/api/v1/findings/${id}/pictures`, { tz: zoneOfViewer() }) : null);
+}
+
+export function Drilldown({
+  detail,
+  drawn,
+  heading = "h1",
+}: {
+  detail: Schema["FindingDetail"];
+  drawn: Loaded<Schema["PictureList"]>;
+  heading?: "h1" | "h2";
+}) {
   const f = detail.finding;
   const view = useView();
   const id = detail.id;
@@ -104,7 +117,7 @@ export function Drilldown({ detail, heading = "h1" }: { detail: Schema["FindingD
         </Fact>
       </ul>
 
-      <Pictures f={f} history={history.data} />
+      <Pictures f={f} drawn={drawn} />
 
       <div class="two">
         <Panel id="why" title="Why it ranks here" note="Points for (+) and against (−) a beacon; together they make the risk.">
@@ -196,107 +209,18 @@ function Identity({ f }: { f: Finding }) {
   );
 }
 
-/** How many events are read to show what they carried. */
-const mostEvents = 500;
-
-/** The newest calls of a finding with their bytes, the oldest of them first. */
-function useCalls(path: string | null): Call[] {
-  const list = useAPI<Schema["EventList"]>(path).data;
-  return useMemo(
-    () =>
-      (list?.events ?? [])
-        .map((e) => ({ at: Date.parse(e["@timestamp"] ?? ""), sent: e.source?.bytes ?? 0, received: e.destination?.bytes ?? 0 }))
-        .reverse(),
-    [list],
-  );
+/** The zone of the viewer; of none that is known by a name the clock is that of UTC. */
+function zoneOfViewer(): string {
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  return zone && zone !== "Etc/Unknown" ? zone : "UTC";
 }
 
-/** The pictures of the window of the newest run that saw events in it: the run's own, or an older one. */
-function useSeries(id: string, history: History | null, seesNone: boolean): { series: Series | null; id: string; error: APIError | null } {
-  const [state, set] = useState<{ of: string; series: Series | null; id: string; error: APIError | null }>({
-    of: id,
-    series: null,
-    id,
-    error: null,
-  });
-  useEffect(() => {
-    const stop = new AbortController();
-    set({ of: id, series: null, id, error: null });
-    const ask = async (one: string) => get<Series>(`/api/v1/findings/${one}/series`, stop.signal);
-    void (async () => {
-      try {
-        if (seesNone) throw new APIError(404, { code: "no_events", message: "the window of the run has no event of the group" }, 0);
-        const series = await ask(id);
-        set({ of: id, series, id, error: null });
-      } catch (e) {
-        if (stop.signal.aborted) return;
-        const error = asError(e);
-        if (error.body.code === "no_events") {
-          if (!history) return; // asked again once it is there
-          for (const other of [...new Set(history.runs.map((r) => r.id))].filter((o) => o !== id).slice(0, 4)) {
-            try {
-              const series = await ask(other);
-              set({ of: id, series, id: other, error: null });
-              return;
-            } catch (e) {
-              if (stop.signal.aborted) return;
-              if (asError(e).body.code !== "no_events") break;
-            }
-          }
-        }
-        set({ of: id, series: null, id, error });
-      }
-    })();
-    return () => stop.abort();
-  }, [id, history, seesNone]);
-  return state.of === id ? state : { series: null, id, error: null };
-}
-
-function Pictures({ f, history }: { f: Finding; history: History | null }) {
+function Pictures({ f, drawn }: { f: Finding; drawn: Loaded<Schema["PictureList"]> }) {
   const view = useView();
   const id = f.fresnel.id;
-  const timer = timerOf(f);
-  const timing = f.fresnel.timing;
-  const found = useAPI<Schema["CallbackList"]>(`/api/v1/findings/${id}/callbacks`);
-  const of = useSeries(id, history, f.beacon_stats.non_empty_buckets === 0);
-  const older = useAPI<Schema["FindingDetail"]>(of.id !== id && of.series ? `/api/v1/findings/${of.id}` : null);
-  const s = of.series;
-  const own = of.id === id && s !== null;
-  const stats = statsOf(own ? f : (older.data?.finding ?? f));
-  const list = found.data;
-  const { times, failed } = useMemo(() => {
-    const base = list ? Date.parse(list.from) : 0;
-    const times = list?.millis.map((n) => base + n) ?? [];
-    return { times, failed: new Set(list?.failed.map((k) => times[k] ?? 0)) };
-  }, [list]);
-  const near = timer ? timer.period_s * (1 + Math.max(0.25, 2 * timer.jitter)) : 0;
-  const histogram = useMemo(() => gaps(times, 40, near, 1), [times, near]);
-  // Where the window of the run has none of the calls, what they carried is shown over all their time.
-  const told = s !== null || of.error !== null;
-  const carried = useCalls(
-    told && !own && timing
-      ? link(`/api/v1/findings/${id}/events`, {
-          from: rfc3339(Date.parse(timing.first)),
-          to: rfc3339(Date.parse(timing.last) + 999),
-          limit: mostEvents,
-        })
-      : null,
-  );
-  const whole = useMemo(() => buckets(carried), [carried]);
-  const to = list ? Date.parse(list.to) : 0;
-  const from = Math.min(times[0] ?? to, to - 60_000);
-  const note = list
-    ? `${plural(list.total, "call")}${list.dropped > 0 ? `, the newest ${count(times.length)} are drawn` : ""}${list.failed_known ? `, ${count(failed.size)} without an answer` : ""}; up to the end of the run`
-    : "";
-  const test = (name: string) => s?.tests.find((t) => t.field === name);
-  const say = (name: string) => {
-    const t = test(name);
-    if (!t) return "";
-    if (!t.tested) return "not tested: too few values";
-    return `${t.fired ? "varies little" : "varies"}: ${number(t.value ?? 0)}, the test wants at most ${number(t.limit ?? 0)}`;
-  };
-  const w = s ? { start: Date.parse(s.start), bucket: s.bucket_s } : null;
-  const periodic = test("periodic");
+  const { data: list, error } = drawn.stale ? { data: null, error: null } : drawn;
+  const of = (what: Schema["Picture"]["of"]) => list?.pictures.filter((p) => p.of === what) ?? [];
+  const w = list?.window;
   return (
     <>
       <Panel
@@ -304,55 +228,40 @@ function Pictures({ f, history }: { f: Finding; history: History | null }) {
         title="Rhythm"
         note="Each tick is a call to the destination. A steady beacon stands in columns; pauses and working hours are gaps."
       >
-        {found.error ? (
-          found.error.body.code === "grouped_otherwise" || found.error.body.code === "no_events" ? (
+        {error ? (
+          error.body.code === "grouped_otherwise" ? (
             <Empty title="Its calls cannot be shown">
               <p>
-                <Text>{found.error.message}</Text>
+                <Text>{error.message}</Text>
               </p>
             </Empty>
           ) : (
-            <Failed what="The calls" error={found.error} retry={found.reload} />
+            <Failed what="The pictures" error={error} retry={drawn.reload} />
           )
         ) : !list ? (
-          <Loading what="calls" rows={8} />
+          <Loading what="pictures" rows={8} />
         ) : (
           <div class="pictures">
-            <Raster times={times} failed={failed} from={from} to={to} note={note} />
-            <Intervals gaps={histogram} model={timer ? { period: timer.period_s, jitter: timer.jitter } : null} />
-            {whole && (
-              <>
-                <Bytes
-                  title="Bytes sent, mean per call"
-                  values={whole.sent}
-                  window={whole}
-                  bounds={undefined}
-                  mean={undefined}
-                  verdict={`of the newest ${plural(carried.length, "call")}`}
-                />
-                <Bytes
-                  title="Bytes received, mean per call"
-                  values={whole.received}
-                  window={whole}
-                  bounds={undefined}
-                  mean={undefined}
-                  verdict={`of the newest ${plural(carried.length, "call")}`}
-                />
-              </>
+            {of("calls").map((p) =>
+              p.id === "stretches" ? (
+                <Drawn key={p.id} picture={p} numbers={stretches(f)} />
+              ) : (
+                <Drawn key={p.id} picture={p} />
+              ),
             )}
           </div>
         )}
       </Panel>
-      {s && w && (
+      {w && (
         <Panel
           id="tests"
           title="The four tests"
           note={
             <>
-              Of all that the group called in the window of the run of <When at={s.run_end} />
-              {!own && (
+              Of all that the group called in the window of the run of <When at={w.run_end} />
+              {w.id !== id && (
                 <>
-                  , the newest that saw it (<a href={carry(`/findings/${of.id}`, view)}>open</a>)
+                  , the newest that saw it (<a href={carry(`/findings/${w.id}`, view)}>open</a>)
                 </>
               )}
               . Green is the band of values that a test looked at, orange what it wants.
@@ -360,7 +269,7 @@ function Pictures({ f, history }: { f: Finding; history: History | null }) {
           }
         >
           <ul class="why">
-            {s.tests.map((t) => (
+            {w.tests.map((t) => (
               <li key={t.field} class={t.fired ? "fired" : t.tested ? "" : "skipped"}>
                 <span class="dot" aria-hidden="true" />
                 <b>{t.field.replaceAll("_", " ")}</b>
@@ -380,57 +289,31 @@ function Pictures({ f, history }: { f: Finding; history: History | null }) {
               </li>
             ))}
           </ul>
-          {s.tests.some((t) => t.tested) && (
-            <div class="pictures">
-              <Autocovariance
-                r={s.autocovariance}
-                bucket={s.bucket_s}
-                limit={periodic?.limit}
-                period={stats?.max_autocovariance_period}
-                fired={periodic?.fired ?? false}
-              />
-              <Counts counts={s.counts} window={w} bounds={stats?.counts_percentiles} verdict={say("low_count_variation")} />
-              <Bytes
-                title="Bytes sent, mean per event"
-                values={s.source_bytes}
-                window={w}
-                bounds={stats?.source_bytes_percentiles}
-                mean={stats?.mean_source_bytes}
-                verdict={say("low_source_bytes_variation")}
-              />
-              <Bytes
-                title="Bytes received, mean per event"
-                values={s.destination_bytes}
-                window={w}
-                bounds={stats?.destination_bytes_percentiles}
-                mean={stats?.mean_destination_bytes}
-                verdict={say("low_destination_bytes_variation")}
-              />
-            </div>
-          )}
+          <div class="pictures">
+            {of("window").map((p) => (
+              <Drawn key={p.id} picture={p} />
+            ))}
+          </div>
         </Panel>
       )}
-      {!s && of.error && (
+      {list && !w && (
         <Panel id="tests" title="The four tests">
-          <Empty
-            title={
-              of.error.body.code === "no_events"
-                ? "No picture of the window: no event of the group in it is kept"
-                : "The pictures of the window could not be loaded"
-            }
-          >
-            <p>
-              {of.error.body.code === "no_events" ? (
-                "The timing model saw the calls further back, or they were forgotten since (store.keep_events)."
-              ) : (
-                <Text>{of.error.message}</Text>
-              )}
-            </p>
+          <Empty title="No picture of the window: no event of the group in it is kept">
+            <p>The timing model saw the calls further back, or they were forgotten since (store.keep_events).</p>
           </Empty>
         </Panel>
       )}
     </>
   );
+}
+
+/** When the timer of a finding ran, in numbers. */
+function stretches(f: Finding): NumberTable {
+  return {
+    head: ["from", "to", "callbacks", "every"],
+    rows: () =>
+      (timerOf(f)?.regimes ?? []).map((r) => [full(Date.parse(r.first)), full(Date.parse(r.last)), count(r.callbacks), every(r.period_s)]),
+  };
 }
 
 function Destinations({ id, f }: { id: string; f: Finding }) {
@@ -748,43 +631,12 @@ function Past({ history, id }: { history: ReturnType<typeof useAPI<History>>; id
   );
 }
 
-/** The calls in buckets of a round length: how many, and the mean bytes of each. */
-export function buckets(calls: Call[]): { start: number; bucket: number; counts: number[]; sent: number[]; received: number[] } | null {
-  const first = calls[0];
-  const last = calls[calls.length - 1];
-  if (!first || !last) return null;
-  const step = timeStep(Math.max(1, last.at - first.at), 1000);
-  const bucket = Math.max(60, Math.ceil(step / 1000));
-  const start = Math.floor(first.at / (bucket * 1000)) * bucket * 1000;
-  const n = Math.floor((last.at - start) / (bucket * 1000)) + 1;
-  const out = {
-    start,
-    bucket,
-    counts: new Array<number>(n).fill(0),
-    sent: new Array<number>(n).fill(0),
-    received: new Array<number>(n).fill(0),
-  };
-  for (const c of calls) {
-    const i = Math.floor((c.at - start) / (bucket * 1000));
-    out.counts[i] = (out.counts[i] ?? 0) + 1;
-    out.sent[i] = (out.sent[i] ?? 0) + c.sent;
-    out.received[i] = (out.received[i] ?? 0) + c.received;
-  }
-  for (let i = 0; i < n; i++) {
-    const k = out.counts[i] ?? 0;
-    if (k > 0) {
-      out.sent[i] = (out.sent[i] ?? 0) / k;
-      out.received[i] = (out.received[i] ?? 0) / k;
-    }
-  }
-  return out;
-}
-
 export function CasePage({ id }: { id: string }) {
   const view = useView();
   const one = useAPI<Schema["CaseDetail"]>(link(`/api/v1/cases/${id}`, { to: view.to })); // two weeks up to the end of the range
   const lead = one.data?.findings[0]?.fresnel.id;
   const detail = useAPI<Schema["FindingDetail"]>(lead ? `/api/v1/findings/${lead}` : null);
+  const drawn = usePictures(lead);
   if (one.error && !one.data)
     return (
       <>
@@ -878,7 +730,7 @@ export function CasePage({ id }: { id: string }) {
       {detail.error ? (
         <Failed what="The finding" error={detail.error} retry={detail.reload} />
       ) : detail.data ? (
-        <Drilldown detail={detail.data} heading="h2" />
+        <Drilldown detail={detail.data} drawn={drawn} heading="h2" />
       ) : (
         <Loading what="the finding" rows={6} />
       )}

@@ -154,6 +154,7 @@ test("two servers that a bot tries in turn are one case", async ({ page }) => {
   }
   await settled(page);
   await expect(page.locator("#rhythm svg").first()).toBeVisible();
+  await expect(page.locator("#rhythm path.unanswered")).toHaveAttribute("d", /^M\d/);
   await expect(page.locator(".facts li", { hasText: "without an answer" })).toHaveText(/^260/); // all callbacks
   await page.locator("#members a.row-link").first().click();
   await expect(page).toHaveURL(/\/findings\/[0-9a-f]{64}\?from=2018/);

@@ -28,8 +28,7 @@ for (const colours of ["light", "dark"] as const) {
       if (colours === "light") await shot(page, "overview-first"); // one screen, for the README
       await shot(page, "overview", true);
     });
-    test("finding", async ({ page, bad }) => {
-      bad.allow = [/404 .*\/series/];
+    test("finding", async ({ page }) => {
       await open(page, await finding(page));
       await expect(page.locator("#rhythm svg").first()).toBeVisible();
       if (colours === "light") {
@@ -47,8 +46,7 @@ for (const colours of ["light", "dark"] as const) {
 
 test.describe("phone", () => {
   test.use({ viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, timezoneId: "UTC" });
-  test("overview and finding", async ({ page, bad }) => {
-    bad.allow = [/404 .*\/series/];
+  test("overview and finding", async ({ page }) => {
     await open(page, "/");
     await page.screenshot({ path: out("overview-phone") });
     await open(page, await finding(page));
