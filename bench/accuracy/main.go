@@ -85,6 +85,8 @@ func datasets(short, long []uint64) []*dataset {
 		{name: "day, network", scenario: "day", network: true, seeds: short},
 		{name: "plain day, hosts", scenario: "plain", seeds: short},
 		{name: "plain day, network", scenario: "plain", network: true, seeds: short},
+		{name: "quiet day, hosts", scenario: "quiet", seeds: short},
+		{name: "quiet day, network", scenario: "quiet", network: true, seeds: short},
 		{name: "enterprise", scenario: "enterprise", large: true, seeds: long},
 		{name: "enterprise-b", scenario: "enterprise-b", large: true, seeds: long},
 		{name: "bot-week", scenario: "bot-week", byLabel: true, seeds: short, hosts: 1},

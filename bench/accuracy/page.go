@@ -318,7 +318,7 @@ func (p *page) Targets() string {
 	least := func(what, data string, want float64, got evaluate.Value) {
 		t.row(what, data, fmt.Sprintf("at least %g", want), of3(got), verdict(float64(got) >= want))
 	}
-	for _, name := range []string{"day, hosts", "day, network", "plain day, hosts", "plain day, network"} {
+	for _, name := range []string{"day, hosts", "day, network", "plain day, hosts", "plain day, network", "quiet day, hosts", "quiet day, network"} {
 		m := p.of(name)
 		least("average precision", name, 0.99, m.averagePrecision(fresnel))
 		least("recall at 5 false positives per 1,000 benign groups", name, 0.99, m.atBudget(fresnel))

@@ -14,12 +14,12 @@ func TestSavedSettingsStandBetweenFileAndEnvironment(t *testing.T) {
 	l := load(t, config.Sources{
 		File: "my.yaml", FileData: []byte("beacon: {max_jitter: 0.1, min_not_empty: 0.4, min_number_periods: 4}\n"),
 		Saved: [][2]string{
-			{"set by anna", "beacon.max_jitter=0.2"}, {"set by bob", "beacon.min_not_empty=0.3"}, {"set by bob", "rank.weights.folder.temp=6"},
+			{"set by anna", "beacon.max_jitter=0.2"}, {"set by bob", "beacon.min_not_empty=0.3"}, {"set by bob", "rank.weights.folder.temp=40"},
 		},
 		Env: []string{"FRESNEL_BEACON_MIN_NOT_EMPTY=0.2"},
 	})
 	b := l.Config.Beacon
-	if b.MaxJitter != 0.2 || b.MinNotEmpty != 0.2 || b.MinNumberPeriods != 4 || l.Config.Rank.Weights["folder"]["temp"] != 6 {
+	if b.MaxJitter != 0.2 || b.MinNotEmpty != 0.2 || b.MinNumberPeriods != 4 || l.Config.Rank.Weights["folder"]["temp"] != 40 {
 		t.Errorf("got max_jitter %v, min_not_empty %v, min_number_periods %v and weights %v, want 0.2, 0.2, 4 and 6", b.MaxJitter, b.MinNotEmpty, b.MinNumberPeriods, l.Config.Rank.Weights)
 	}
 	for key, want := range map[string]string{
@@ -96,7 +96,7 @@ func TestTunable(t *testing.T) {
 
 func TestYAMLOfSettingsLoadsAsThey(t *testing.T) {
 	set := map[string]string{
-		"beacon.max_jitter": "0.2", "beacon.truncate_at": "[0.2, 0.9]", "rank.weights.folder.temp": "6", "rank.weights.folder.programs": "-1.5",
+		"beacon.max_jitter": "0.2", "beacon.truncate_at": "[0.2, 0.9]", "rank.weights.folder.temp": "40", "rank.weights.folder.programs": "-1.5",
 		"filter.sets.common_processes.add": "[a.exe, 'b c.exe']", "filter.exclude": "[{name: mine, where: {user.name: set}}]", "group_by": "[host.name]",
 		"filter.sets.true.replace": "[x]",
 	}
@@ -119,7 +119,7 @@ rank:
   weights:
     folder:
       programs: -1.5
-      temp: 6
+      temp: 40
 `
 	if diff := cmp.Diff(want, text); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)

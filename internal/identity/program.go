@@ -3,6 +3,7 @@ package identity
 import (
 	"bytes"
 	_ "embed"
+	"slices"
 	"strings"
 	"sync"
 	"unicode/utf8"
@@ -52,6 +53,23 @@ func KnownSoftware(name string) string {
 	}
 	return ""
 }
+
+// MakersDomain reports whether a registrable domain belongs to the maker of a product of
+// KnownSoftware. It speaks of domains where the maker alone serves.
+func MakersDomain(software, domain string) bool {
+	return slices.Contains(makers()[software], domain)
+}
+
+//go:embed makers.yaml
+var makersText []byte
+
+var makers = sync.OnceValue(func() map[string][]string {
+	var all map[string][]string
+	if err := yaml.Unmarshal(makersText, &all); err != nil {
+		panic(err) // embedded; a test reads it
+	}
+	return all
+})
 
 // maxName bounds the names that are looked up: the longest known one has 60 bytes.
 const maxName = 64

@@ -70,6 +70,9 @@ type view struct {
 // discoveries.
 const chance, counted = 0.05, 0.01
 
+// leastTold is the p-value below which the timing model tells no difference.
+const leastTold = 1e-290
+
 func viewOf(f *Facts) view {
 	v := view{
 		f:       f,
@@ -83,6 +86,11 @@ func viewOf(f *Facts) view {
 		v.signer = signerOf(f)
 	}
 	return v
+}
+
+// nameCredited reports whether nothing speaks against the program being what its name says.
+func (v view) nameCredited() bool {
+	return v.Place != identity.Misplaced && v.Folder != identity.Temp && v.Folder != identity.Downloads && v.signer != signedByNobody && v.signer != signatureBad
 }
 
 // kind returns what the program is for.

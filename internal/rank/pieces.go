@@ -1,6 +1,8 @@
 package rank
 
 import (
+	"math"
+
 	"fresnel/internal/identity"
 )
 
@@ -80,6 +82,33 @@ var pieces = []Piece{
 		say: func(b []byte, v view, _ uint8) []byte {
 			b = count(b, v.f.Callbacks)
 			return append(b, " callbacks"...)
+		},
+	},
+	{
+		Name: "clear", Doc: "How clear the timer is: what each callback adds to the evidence for it, as -ln(corrected p-value) over the callbacks. With a timer each callback adds as much as the one before; of very many at other times, a few habits make a small p-value too.",
+		Levels: []Level{
+			{"hardly", Against, "less than 0.03"},
+			{"faint", Against, "0.03 to 0.1"},
+			{"fair", Plain, "0.1 to 0.3"},
+			{"clear", For, "0.3 to 1"},
+			{"plain", For, "1 or more, or a p-value that is no larger than can be told"},
+		},
+		level: func(v view) uint8 {
+			if !v.timed || v.f.Callbacks <= 0 {
+				return 0
+			}
+			if v.f.QValue <= leastTold {
+				return 5
+			}
+			return steps(-math.Log(v.f.QValue)/float64(v.f.Callbacks), 0.03, 0.1, 0.3, 1)
+		},
+		say: func(b []byte, v view, level uint8) []byte {
+			if level < 3 {
+				b = append(b, "its "...)
+				b = count(b, v.f.Callbacks)
+				return append(b, " callbacks hardly keep to the timer"...)
+			}
+			return append(b, "its callbacks clearly keep to the timer"...)
 		},
 	},
 	{
@@ -211,17 +240,21 @@ var pieces = []Piece{
 		},
 	},
 	{
-		Name: "regimes", Doc: "Stretches of steady timing, which pauses and changes of the period divide.", Free: true,
+		Name: "regimes", Doc: "Callbacks in a stretch of steady timing, on average: pauses and changes of the period divide stretches.", Free: true,
 		Levels: []Level{
-			{"one", Plain, "one"},
-			{"from_2", For, "2 to 4"},
-			{"from_5", For, "5 or more"},
+			{"one", Plain, "all in one stretch"},
+			{"above_60", For, "60 or more in each of several"},
+			{"above_20", For, "20 to 60"},
+			{"up_to_20", For, "fewer than 20"},
 		},
 		level: func(v view) uint8 {
 			if !v.timed || v.f.Regimes <= 0 {
 				return 0
 			}
-			return steps(float64(v.f.Regimes), 2, 5)
+			if v.f.Regimes == 1 {
+				return 1
+			}
+			return 1 + stepsDown(float64(v.f.Callbacks)/float64(v.f.Regimes), 60, 20)
 		},
 		say: func(b []byte, v view, _ uint8) []byte {
 			b = count(b, v.f.Regimes)
@@ -758,8 +791,7 @@ var pieces = []Piece{
 			switch {
 			case v.Program == nil || v.Program.Software == "":
 				return 0
-			case v.Place == identity.Misplaced, v.Folder == identity.Temp, v.Folder == identity.Downloads,
-				v.signer == signedByNobody, v.signer == signatureBad:
+			case !v.nameCredited():
 				return 4
 			case v.kind() == identity.Interpreter, v.kind() == identity.Shell, v.kind() == identity.Proxy:
 				return 3
@@ -771,6 +803,25 @@ var pieces = []Piece{
 		say: func(b []byte, v view, _ uint8) []byte {
 			b = append(b, "known software: "...)
 			return append(b, v.Program.Software...)
+		},
+	},
+	{
+		Name: "maker", Doc: "Whether known software calls a domain of its maker. The name of the software is credited as above.",
+		Levels: []Level{
+			{"own", Against, "the domain is its maker's, and the maker alone serves there"},
+			{"others", Plain, "it is another, or only addresses are known"},
+		},
+		level: func(v view) uint8 {
+			switch {
+			case v.Program == nil || v.Program.Software == "" || v.kind() == identity.Browser:
+				return 0
+			case !v.nameCredited() || v.f.Domain == "" || !identity.MakersDomain(v.Program.Software, identity.RegistrableDomain(v.f.Domain)):
+				return 2
+			}
+			return 1
+		},
+		say: func(b []byte, v view, _ uint8) []byte {
+			return append(b, "a domain of its maker"...)
 		},
 	},
 

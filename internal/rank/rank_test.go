@@ -19,7 +19,7 @@ import (
 // injected returns the facts of a beacon in a program of the desktop that all 412 hosts run.
 func injected() rank.Facts {
 	return rank.Facts{
-		Kind: "sleep", QValue: 1e-9, PeriodSeconds: 201, Jitter: 0.04, Callbacks: 285, Missed: 3, SpanSeconds: 100 * 3600, ActiveHours: 24, Regimes: 1,
+		Kind: "sleep", QValue: 1e-150, PeriodSeconds: 201, Jitter: 0.04, Callbacks: 285, Missed: 3, SpanSeconds: 100 * 3600, ActiveHours: 24, Regimes: 1,
 		HasBytes: true, SourceBytes: 400, DestinationBytes: 900, SourceBytesSpread: 0.01, DestinationBytesSpread: 0.4,
 		Hosts: 412, HostsOfDestination: 1, HostsOfAddress: 1, HostsOfProcess: 412, HostsOfProcessDestination: 1,
 		ProcessDestinations: 20, ProcessLoneDestinations: 1, ProcessLoneTimers: 1, HostDestinations: 4,
@@ -111,6 +111,12 @@ func TestLevels(t *testing.T) {
 		{"just no chance", injected, func(f *rank.Facts) { f.QValue = 0.05 }, "timing", "fair"},
 		{"at the rate of false discoveries", injected, func(f *rank.Facts) { f.QValue = 0.01 }, "timing", "good"},
 		{"no chance at all", injected, func(f *rank.Facts) { f.QValue = 0 }, "timing", "sure"},
+		{"a timer in few of many callbacks", injected, func(f *rank.Facts) { f.QValue, f.Callbacks = 1e-6, 600 }, "clear", "hardly"},
+		{"the same in fewer", injected, func(f *rank.Facts) { f.QValue, f.Callbacks = 1e-6, 60 }, "clear", "fair"},
+		{"too sure to tell", injected, func(f *rank.Facts) { f.QValue, f.Callbacks = 1e-299, 5000 }, "clear", "plain"},
+		{"one stretch", injected, func(f *rank.Facts) { f.Callbacks, f.Regimes = 40, 1 }, "regimes", "one"},
+		{"long stretches", injected, func(f *rank.Facts) { f.Callbacks, f.Regimes = 181, 3 }, "regimes", "above_60"},
+		{"short stretches", injected, func(f *rank.Facts) { f.Callbacks, f.Regimes = 180, 9 }, "regimes", "up_to_20"},
 		{"the jitter of chance", injected, func(f *rank.Facts) { f.QValue = 0.051 }, "jitter", "unknown"},
 		{"active hours of a short row", injected, func(f *rank.Facts) { f.SpanSeconds = 19 * 3600 }, "hours", "unknown"},
 		{"calls to the end", injected, nil, "lasting", "to_the_end"},
@@ -300,7 +306,11 @@ func TestMonotone(t *testing.T) {
 		change func(f *rank.Facts)
 	}{
 		{"a smaller p-value", func(f *rank.Facts) { f.QValue *= 0.05 + 0.95*r.Float64() }},
-		{"more callbacks", func(f *rank.Facts) { f.Callbacks += r.IntN(100) }},
+		{"more callbacks, each as clear", func(f *rank.Facts) {
+			n := f.Callbacks
+			f.Callbacks += r.IntN(100)
+			f.QValue = math.Pow(f.QValue, float64(f.Callbacks)/float64(max(1, n)))
+		}},
 		{"fewer missed", func(f *rank.Facts) { f.Missed = r.IntN(f.Missed + 1) }},
 		{"steadier bytes", func(f *rank.Facts) { f.SourceBytesSpread *= r.Float64(); f.DestinationBytesSpread *= r.Float64() }},
 		{"fewer hosts with the destination", func(f *rank.Facts) { f.HostsOfDestination = 1 + r.IntN(f.HostsOfDestination) }},
@@ -319,6 +329,9 @@ func TestMonotone(t *testing.T) {
 		c := changes[r.IntN(len(changes))]
 		g := f
 		c.change(&g)
+		if f.Callbacks != g.Callbacks { // how many there are in each stretch is free to count either way
+			f.Regimes, g.Regimes = 1, 1
+		}
 		if c.name == "a row that is newer" {
 			f.SpanSeconds, g.SpanSeconds = 3600, 3600
 			f.Kind, g.Kind = "", ""
@@ -333,7 +346,8 @@ func random(r *rand.Rand) rank.Facts {
 	pick := func(all ...string) string { return all[r.IntN(len(all))] }
 	hosts := 1 + r.IntN(1000)
 	f := rank.Facts{
-		Kind: pick("", "sleep", "clock"), QValue: math.Pow(10, -15*r.Float64()) / 21, // of a timer, so that what is known of it stays PeriodSeconds: math.Pow(10, 4*r.Float64()), Jitter: r.Float64(),
+		QValue: math.Pow(10, -15*r.Float64()) / 21, // of a timer, so that what is known of it stays
+		Kind:   pick("", "sleep", "clock"), PeriodSeconds: math.Pow(10, 4*r.Float64()), Jitter: r.Float64(),
 		Callbacks: 3 + r.IntN(300), Missed: r.IntN(50), ActiveHours: 13 + r.IntN(12), Regimes: 1 + r.IntN(8), FailedShare: r.Float64(),
 		HasBytes: r.IntN(3) > 0, SourceBytes: 1e5 * r.Float64(), DestinationBytes: 1e5 * r.Float64(), SourceBytesSpread: 2 * r.Float64(), DestinationBytesSpread: 2 * r.Float64(),
 		Hosts: hosts, HostsOfDestination: 1 + r.IntN(hosts), HostsOfAddress: 1 + r.IntN(hosts), HostsOfProcess: r.IntN(hosts + 1), NamesOfAddress: 1 + r.IntN(8),

@@ -11,8 +11,9 @@ type nullRow [len(nullLevels)]float64
 
 // score returns -log10 of the probability that the statistic of n random gaps exceeds stat.
 // Beyond the table it goes on as straight as its last part, which for log-likelihood ratios
-// is what theory says.
-func (t *nullTable) score(n int, stat float64) float64 {
+// is what theory says, but no steeper than most: where a statistic is nearly always 0 the end
+// of its table is, by chance.
+func (t *nullTable) score(n int, stat, most float64) float64 {
 	x := math.Log(float64(n))
 	i := 0
 	for i+2 < len(nullSizes) && n >= nullSizes[i+1] {
@@ -35,8 +36,12 @@ func (t *nullTable) score(n int, stat float64) float64 {
 	}
 	low, high := at(from), at(to)
 	p, q := -math.Log10(nullLevels[from]), -math.Log10(nullLevels[to])
-	if high <= low {
-		return q + (stat-high)/math.Ln10
+	if stat >= high {
+		slope := most
+		if high > low {
+			slope = min(slope, (q-p)/(high-low))
+		}
+		return q + (stat-high)*slope
 	}
 	return p + (stat-low)/(high-low)*(q-p)
 }
@@ -44,8 +49,11 @@ func (t *nullTable) score(n int, stat float64) float64 {
 // A nullTable has a row for each of nullSizes.
 type nullTable [len(nullSizes)]nullRow
 
-// testScore returns -log10 of a test's own p-value.
-func testScore(t test, n int, stat float64) float64 { return nullTests[t].score(n, stat) }
+// testScore returns -log10 of a test's own p-value. Under chance a likelihood ratio of e^x has a
+// probability of e^-x at most.
+func testScore(t test, n int, stat float64) float64 {
+	return nullTests[t].score(n, stat, 1/math.Ln10)
+}
 
 // leastP keeps p-values above 0, so that they can be multiplied and have logarithms.
 const leastP = 1e-300
@@ -53,5 +61,5 @@ const leastP = 1e-300
 // finalP turns the greatest score of the tests of n callbacks into a p-value: several
 // chances to look like a timer make it more likely that one of them does.
 func finalP(n int, score float64) float64 {
-	return max(leastP, math.Pow(10, -nullFinal.score(n-1, score)))
+	return max(leastP, math.Pow(10, -nullFinal.score(n-1, score, 1)))
 }

@@ -35,6 +35,9 @@ func (a *Analyzer) shape(l *level) (stat float64, n int) {
 	logs += math.Log(product)
 	size := float64(len(s))
 	ratio := size * gammaRatio(math.Log(sum/size)-logs/size)
+	if spread > paretoSpread {
+		ratio = max(0, ratio-paretoRatio(max(s[0]-off, 1e-3), sum, logs, size))
+	}
 	// Log-normal gaps of wide spread fit a gamma distribution better than an exponential one
 	// too. Their longest gaps give them away.
 	return min(ratio, size*max(0, math.Log(exponentialSpread/spread))), len(s)
@@ -44,6 +47,21 @@ func (a *Analyzer) shape(l *level) (stat float64, n int) {
 func (l *level) width() float64 {
 	s := l.steady
 	return (quantile(s, 0.95) - quantile(s, 0.05)) / max(quantile(s, 0.5)-l.merge, 1e-3)
+}
+
+// paretoSpread is the (95 % - 5 % quantile) / median from which gaps may be heavy-tailed ones with a
+// least length, whose many short ones are alike: a timer must fit better than these, too. Whatever its
+// jitter, the gaps of a sleep loop are closer.
+const paretoSpread = 2.5
+
+// paretoRatio is how much better n gaps fit a Pareto distribution from the least of them on than an
+// exponential one, as a log-likelihood ratio. sum and logs are those of the gaps and their logarithms.
+func paretoRatio(least, sum, logs, n float64) float64 {
+	over := logs - n*math.Log(least)
+	if over <= 0 {
+		return 0
+	}
+	return max(0, n*math.Log(n/over)-logs+n*math.Log(sum/n))
 }
 
 // exponentialSpread is the (95 % - 5 % quantile) / median of an exponential distribution.
@@ -138,9 +156,11 @@ func (a *Analyzer) local(l *level) (stat float64, n int) {
 	}
 	// Gaps of wide spread that are alike only roughly, as heavy-tailed ones with a least length
 	// are, have no timer.
-	bound := math.Inf(1)
+	bound, wide := math.Inf(1), false
 	if len(l.steady) >= MinCalls-1 {
-		bound = float64(n) * max(0, math.Log(exponentialSpread/l.width()))
+		spread := l.width()
+		bound = float64(n) * max(0, math.Log(exponentialSpread/spread))
+		wide = spread > paretoSpread
 	}
 	var filled [localBins]uint8
 	count := 0
@@ -163,8 +183,29 @@ func (a *Analyzer) local(l *level) (stat float64, n int) {
 			stat = max(stat, sum)
 		}
 	}
+	if wide && stat > 0 {
+		// Gaps of a Pareto distribution have logarithms of ratios with a Laplace distribution.
+		logs, norm := 0.0, 0.0
+		for _, bin := range filled[:count] {
+			logs += hist[bin] * laplaceTerms[bin].log
+			norm += hist[bin] * laplaceTerms[bin].norm
+		}
+		size := float64(n)
+		stat = max(0, stat-max(0, size*math.Log(size/logs)-size+norm))
+	}
 	return stat, n + 1
 }
+
+// laplaceTerms holds what a u in each bin adds to the log-likelihood ratio of Pareto gaps to exponential
+// ones: |log(g/h)| = log((1+u)/(1-u)), which is multiplied by the exponent, and the rest.
+var laplaceTerms = func() (terms [localBins]struct{ log, norm float64 }) {
+	for bin := range terms {
+		u := (localEdge(bin) + localEdge(bin+1)) / 2
+		terms[bin].log = math.Log((1 + u) / (1 - u))
+		terms[bin].norm = math.Log(2 / (1 - u*u))
+	}
+	return terms
+}()
 
 const (
 	peakNeighbours = 12  // calls after each that it is paired with
@@ -320,6 +361,11 @@ func (a *Analyzer) peak(l *level) (p peak, n int) {
 				rising(nearBelow, binEdge(from-2)-binEdge(from-2-half), float64(sum[at-2-half]-sum[at-2-side]), binEdge(from-2-half)-binEdge(from-2-side)),
 				rising(nearAbove, binEdge(to+2+half)-binEdge(to+2), float64(sum[at+width+2+side]-sum[at+width+2+half]), binEdge(to+2+side)-binEdge(to+2+half)),
 			)
+			if sum[at-2] == 0 {
+				// No lag is much shorter: where gaps have a least length, as with software that waits
+				// before it may call again, density falls from there on steeply, without a timer.
+				density *= edgeRise[w]
+			}
 			expected := density * (binEdge(to) - binEdge(from))
 			if seen <= expected || (seen-expected)*(seen-expected) < 1.999*expected*p.ratio {
 				continue
@@ -331,6 +377,16 @@ func (a *Analyzer) peak(l *level) (p peak, n int) {
 	}
 	return p, n
 }
+
+// edgeRise holds how much denser, for each of peakWidths, lags may be at their least length than in the
+// nearer half of the side above it: as the inverse fourth power of the lag.
+var edgeRise = func() (rise [len(peakWidths)]float64) {
+	for w, width := range peakWidths {
+		apart := float64(width)/2 + 2 + float64(2*width+12)/4 // bins from the middle of one to that of the other
+		rise[w] = math.Exp2(4 * apart / (1 << peakBits))
+	}
+	return rise
+}()
 
 // A scale is the width of a window over that of the nearer half of each side.
 type scale struct{ below, above float64 }
