@@ -820,7 +820,7 @@ var pieces = []Piece{
 			}
 			return 1
 		},
-		say: func(b []byte, v view, _ uint8) []byte {
+		say: func(b []byte, _ view, _ uint8) []byte {
 			return append(b, "a domain of its maker"...)
 		},
 	},
