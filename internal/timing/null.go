@@ -9,6 +9,14 @@ var nullLevels = [...]float64{0.5, 0.2, 0.1, 0.03, 0.01, 0.003, 0.001}
 // probabilities of nullLevels.
 type nullRow [len(nullLevels)]float64
 
+// nullLogs are the logarithms of nullSizes.
+var nullLogs = func() (logs [len(nullSizes)]float64) {
+	for i, n := range nullSizes {
+		logs[i] = math.Log(float64(n))
+	}
+	return logs
+}()
+
 // score returns -log10 of the probability that the statistic of n random gaps exceeds stat.
 // Beyond the table it goes on as straight as its last part, which for log-likelihood ratios
 // is what theory says, but no steeper than most: where a statistic is nearly always 0 the end
@@ -19,7 +27,7 @@ func (t *nullTable) score(n int, stat, most float64) float64 {
 	for i+2 < len(nullSizes) && n >= nullSizes[i+1] {
 		i++
 	}
-	a, b := math.Log(float64(nullSizes[i])), math.Log(float64(nullSizes[i+1]))
+	a, b := nullLogs[i], nullLogs[i+1]
 	w := min(1, max(0, (x-a)/(b-a)))
 	at := func(j int) float64 { return (1-w)*t[i][j] + w*t[i+1][j] }
 	last := len(nullLevels) - 1
