@@ -71,7 +71,7 @@ func (s *Store) finish() {
 	err := s.use(func(e *engine) error {
 		return e.do(func(c *conn) error {
 			return s.withFile(context.Background(), c, f, func() error {
-				return c.exec(context.Background(), "CHECKPOINT "+f.name)
+				return c.patient(context.Background(), "CHECKPOINT "+f.name)
 			})
 		})
 	})
