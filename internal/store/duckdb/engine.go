@@ -176,7 +176,7 @@ func (c *conn) patient(ctx context.Context, sql string) error {
 		}
 		for pause := shortestPause; !lib.PendingExecutionIsFinished(state); {
 			if state == lib.PendingStateNoTasksAvailable {
-				time.Sleep(pause)
+				<-time.NewTimer(pause).C
 				pause = min(2*pause, longestPause)
 			}
 			state = lib.PendingExecuteTask(work)
