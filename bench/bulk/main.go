@@ -1,8 +1,12 @@
 // Bulk measures what the service takes in: it starts the program over a new folder, sends it
 // _bulk requests of documents of Elastic Defend's shape, several at a time, and prints events a second, and
 // events a second of the processor time of the program alone, until the last one is acknowledged.
+// No run is due meanwhile: it waits for late events as long as settings allow. Several programs are measured in
+// turn. What stands behind the flags is given to the program.
 //
 //	go run ./bench/bulk -program build/fresnel
+//	go run ./bench/bulk -program old/fresnel,build/fresnel
+//	go run ./bench/bulk -rounds 1 -encodings plain -- --cpu-profile bulk.prof
 package main
 
 import (
@@ -35,12 +39,13 @@ func main() {
 }
 
 func run() error {
-	program := flag.String("program", "build/fresnel", "the program")
+	programs := flag.String("program", "build/fresnel", "the program, or several, separated by commas")
+	encodings := flag.String("encodings", "plain,gzip", "the encodings, in turn")
 	events := flag.Int("events", 600_000, "events of a round")
 	size := flag.Int("bytes", 1300, "about how long a document is, at most 1750")
 	batch := flag.Int("batch", 2000, "events of a request")
 	senders := flag.Int("senders", 4, "requests at a time")
-	rounds := flag.Int("rounds", 3, "rounds, plain and gzip in turn")
+	rounds := flag.Int("rounds", 3, "rounds, each of all encodings and programs")
 	flag.Parse()
 
 	plain, packed, docBytes, err := bodies(*events, *batch, *size)
@@ -48,22 +53,19 @@ func run() error {
 		return err
 	}
 	fmt.Printf("%d documents of %d bytes, %d in a request, %d requests at a time\n", *events, docBytes, *batch, *senders)
+	bodies := map[string][][]byte{"plain": plain, "gzip": packed}
 	for range *rounds {
-		for _, c := range []struct {
-			encoding string
-			bodies   [][]byte
-		}{{"", plain}, {"gzip", packed}} {
-			wall, processor, err := round(*program, c.encoding, c.bodies, *senders)
-			if err != nil {
-				return err
+		for encoding := range strings.SplitSeq(*encodings, ",") {
+			for program := range strings.SplitSeq(*programs, ",") {
+				r := round{program: program, args: flag.Args(), encoding: encoding, bodies: bodies[encoding], senders: *senders}
+				wall, processor, err := r.run()
+				if err != nil {
+					return err
+				}
+				n := float64(*events)
+				fmt.Printf("%s: %-5s  %.3f M events/s, %.3f M a second of processor (%.0f MB of documents)\n",
+					program, encoding, n/wall.Seconds()/1e6, n/processor.Seconds()/1e6, n*float64(docBytes)/processor.Seconds()/1e6)
 			}
-			name := c.encoding
-			if name == "" {
-				name = "plain"
-			}
-			n := float64(*events)
-			fmt.Printf("%-5s  %.3f M events/s, %.3f M a second of processor (%.0f MB of documents)\n",
-				name, n/wall.Seconds()/1e6, n/processor.Seconds()/1e6, n*float64(docBytes)/processor.Seconds()/1e6)
 		}
 	}
 	return nil
@@ -120,15 +122,30 @@ func bodies(events, batch, size int) (plain, packed [][]byte, docBytes int, err 
 
 var listening = regexp.MustCompile(`for shippers \(_bulk\): (http://\S+)`)
 
-// round starts the program, sends all and ends it.
-func round(program, encoding string, bodies [][]byte, senders int) (wall, processor time.Duration, err error) {
+// A round is one program over a new folder.
+type round struct {
+	program  string
+	args     []string
+	encoding string // plain or gzip
+	bodies   [][]byte
+	senders  int
+}
+
+// run starts the program, sends all and ends it.
+func (r *round) run() (wall, processor time.Duration, err error) {
+	if len(r.bodies) == 0 {
+		return 0, 0, fmt.Errorf("encoding: got %q, want plain or gzip", r.encoding)
+	}
 	dir, err := os.MkdirTemp("", "bulk-bench")
 	if err != nil {
 		return 0, 0, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	var log output
-	cmd := exec.Command(program, "serve", "--data", dir, "--listen", "127.0.0.1:0", "--ingest", "127.0.0.1:0")
+	cmd := exec.Command(r.program, append([]string{
+		"serve", "--data", dir, "--listen", "127.0.0.1:0", "--ingest", "127.0.0.1:0",
+		"--set", "schedule.delay=24h",
+	}, r.args...)...)
 	cmd.Stderr = &log
 	if err := cmd.Start(); err != nil {
 		return 0, 0, err
@@ -147,12 +164,12 @@ func round(program, encoding string, bodies [][]byte, senders int) (wall, proces
 	}
 	begun, before := time.Now(), processorTime(cmd.Process.Pid)
 	var next atomic.Int64
-	errs := make([]error, senders)
+	errs := make([]error, r.senders)
 	var group sync.WaitGroup
-	for i := range senders {
+	for i := range r.senders {
 		group.Go(func() {
-			for n := next.Add(1) - 1; n < int64(len(bodies)) && errs[i] == nil; n = next.Add(1) - 1 {
-				errs[i] = send(address, encoding, bodies[n])
+			for n := next.Add(1) - 1; n < int64(len(r.bodies)) && errs[i] == nil; n = next.Add(1) - 1 {
+				errs[i] = send(address, r.encoding, r.bodies[n])
 			}
 		})
 	}
@@ -169,7 +186,7 @@ func send(address, encoding string, body []byte) error {
 			return err
 		}
 		r.Header.Set("Content-Type", "application/x-ndjson")
-		if encoding != "" {
+		if encoding != "plain" {
 			r.Header.Set("Content-Encoding", encoding)
 		}
 		resp, err := http.DefaultClient.Do(r)

@@ -291,7 +291,11 @@ func (e *Event) AppendKey(dst []byte, f Field) []byte {
 	switch f.Kind() {
 	case KindText:
 		s := *e.Text(f)
-		dst = binary.AppendUvarint(dst, uint64(len(s)))
+		if len(s) < 1<<7 {
+			dst = append(dst, byte(len(s))) // what AppendUvarint makes of it
+		} else {
+			dst = binary.AppendUvarint(dst, uint64(len(s)))
+		}
 		return append(dst, s...)
 	case KindIP:
 		switch a := e.IP(f); {

@@ -1,6 +1,8 @@
 package store
 
 import (
+	"hash/maphash"
+
 	"fresnel/internal/event"
 )
 
@@ -25,31 +27,61 @@ var (
 // A Tuple is a list of distinct combinations of values, each as event.Event.AppendKey writes its
 // fields one after the other.
 type Tuple struct {
-	numbers map[string]uint32
-	texts   []string
+	slots  []slot // open addressing, a power of two
+	texts  []string
+	hashes []uint64
 }
+
+type slot struct {
+	number uint32 // of a combination + 1; 0 for none
+	check  uint32 // the upper half of its hash
+}
+
+// seed is known to nobody outside, so that nobody can make combinations of one hash.
+var seed = maphash.MakeSeed()
 
 // number returns the number of a combination, from 0 on.
 func (t *Tuple) number(key []byte) uint32 {
-	if n, ok := t.numbers[string(key)]; ok {
-		return n
+	if len(t.texts)*3 >= len(t.slots)*2 {
+		t.grow()
 	}
-	if t.numbers == nil {
-		t.numbers = map[string]uint32{}
+	h := maphash.Bytes(seed, key)
+	check, mask := uint32(h>>32), uint64(len(t.slots)-1)
+	for i := h & mask; ; i = (i + 1) & mask {
+		s := &t.slots[i]
+		if s.number == 0 {
+			t.texts = append(t.texts, string(key))
+			t.hashes = append(t.hashes, h)
+			s.number, s.check = uint32(len(t.texts)), check
+			return s.number - 1
+		}
+		if s.check == check && t.texts[s.number-1] == string(key) {
+			return s.number - 1
+		}
 	}
-	text := string(key)
-	n := uint32(len(t.texts))
-	t.numbers[text] = n
-	t.texts = append(t.texts, text)
-	return n
+}
+
+func (t *Tuple) grow() {
+	t.slots = make([]slot, max(64, 2*len(t.slots)))
+	mask := uint64(len(t.slots) - 1)
+	for n, h := range t.hashes {
+		i := h & mask
+		for t.slots[i].number != 0 {
+			i = (i + 1) & mask
+		}
+		t.slots[i] = slot{uint32(n + 1), uint32(h >> 32)}
+	}
 }
 
 // Texts returns the combinations by number.
 func (t *Tuple) Texts() []string { return t.texts }
 
+// Hashes returns hashes of the combinations by number, the same for the same text in all batches of a process.
+func (t *Tuple) Hashes() []uint64 { return t.hashes }
+
 func (t *Tuple) reset() {
-	clear(t.numbers)
-	t.texts = t.texts[:0]
+	clear(t.slots)
+	t.texts, t.hashes = t.texts[:0], t.hashes[:0]
 }
 
 // A Row is the numbers of one event.
@@ -73,23 +105,24 @@ type Batch struct {
 // Add adds an event. The label is what its sender called the place it goes to; the id is a
 // hash of the sender's name for the event, 0 when it has none.
 func (b *Batch) Add(e *event.Event, label string, id uint64) {
-	r := Row{
-		TimeNanos: e.TimeNanos, IngestedNanos: e.IngestedNanos, DurationNanos: e.DurationNanos,
-		SourceBytes: e.SourceBytes, DestinationBytes: e.DestinationBytes, SourcePort: e.SourcePort, ID: id,
-	}
+	// Written where it stays, part by part: see Scanner.add of jsonlines.
+	b.Rows = append(b.Rows, Row{})
+	r := &b.Rows[len(b.Rows)-1]
+	r.TimeNanos, r.IngestedNanos, r.DurationNanos = e.TimeNanos, e.IngestedNanos, e.DurationNanos
+	r.SourceBytes, r.DestinationBytes, r.SourcePort, r.ID = e.SourceBytes, e.DestinationBytes, e.SourcePort, id
 	r.Caller = b.Callers.number(b.keyOf(e, CallerFields))
 	r.Callee = b.Callees.number(b.keyOf(e, CalleeFields))
 	b.key = append(b.keyOf(e, KindFields), label...)
 	r.Kind = b.Kinds.number(b.key)
-	b.Rows = append(b.Rows, r)
 }
 
 func (b *Batch) keyOf(e *event.Event, fields []event.Field) []byte {
-	b.key = b.key[:0]
+	key := b.key[:0]
 	for _, f := range fields {
-		b.key = e.AppendKey(b.key, f)
+		key = e.AppendKey(key, f)
 	}
-	return b.key
+	b.key = key
+	return key
 }
 
 // Len returns the number of events.

@@ -71,7 +71,7 @@ func (s *Store) finish() {
 	err := s.use(func(e *engine) error {
 		return e.do(func(c *conn) error {
 			return s.withFile(context.Background(), c, f, func() error {
-				return c.exec(context.Background(), "CHECKPOINT "+f.name)
+				return c.patient(context.Background(), "CHECKPOINT "+f.name)
 			})
 		})
 	})
@@ -138,14 +138,11 @@ type numbered struct {
 	used   bool
 }
 
-// A textHash stands for a text. Nobody outside knows the seeds, so nobody can make two texts of one hash.
+// A textHash stands for a text: the hash of its batch, and one more. Nobody outside knows the seeds, so nobody can
+// make two texts of one hash.
 type textHash [2]uint64
 
-var seeds = [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}
-
-func hashText(s string) textHash {
-	return textHash{maphash.String(seeds[0], s), maphash.String(seeds[1], s)}
-}
+var textSeed = maphash.MakeSeed()
 
 // number returns the number of a text, and whether it is new.
 func (n *numbering) number(h textHash) (number uint32, fresh bool) {
@@ -336,11 +333,12 @@ func (w *writer) add(b *store.Batch, k *content) error {
 	if b.Len() == 0 {
 		return nil
 	}
-	for i, texts := range [numTuples][]string{b.Callers.Texts(), b.Callees.Texts(), b.Kinds.Texts()} {
+	for i, tuple := range [numTuples]*store.Tuple{&b.Callers, &b.Callees, &b.Kinds} {
+		texts, hashes := tuple.Texts(), tuple.Hashes()
 		n := &w.numberings[i]
 		w.hashes, w.places[i] = w.hashes[:0], w.places[i][:0]
-		for _, text := range texts {
-			w.hashes = append(w.hashes, hashText(text))
+		for j, text := range texts {
+			w.hashes = append(w.hashes, textHash{hashes[j], maphash.String(textSeed, text)})
 		}
 		for j, h := range w.hashes {
 			number, fresh := n.number(h)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"time"
 
 	lib "github.com/duckdb/duckdb-go-bindings"
 
@@ -157,6 +158,45 @@ func (c *conn) execute(ctx context.Context, r *lib.Result, execute func(lib.Prep
 	return nil
 }
 
+// patient is exec for a statement that takes its time, without arguments. The engine's threads may take
+// the work, and exec would ask for its end again and again until it is there: that takes as much of the
+// processor as the work does, and more when the work waits for the disk.
+func (c *conn) patient(ctx context.Context, sql string) error {
+	return c.run(ctx, func(*chunk) error { return nil }, func(r *lib.Result) error {
+		var stmt lib.PreparedStatement
+		defer lib.DestroyPrepare(&stmt)
+		if lib.Prepare(c.c, sql, &stmt) == lib.StateError {
+			return newError(ctx, lib.ErrorTypeInvalid, lib.PrepareError(stmt)) // see execute
+		}
+		var work lib.PendingResult
+		defer lib.DestroyPending(&work)
+		state := lib.PendingStateResultNotReady
+		if lib.PendingPrepared(stmt, &work) == lib.StateError {
+			state = lib.PendingStateError
+		}
+		for pause := shortestPause; !lib.PendingExecutionIsFinished(state); {
+			if state == lib.PendingStateNoTasksAvailable {
+				<-time.NewTimer(pause).C
+				pause = min(2*pause, longestPause)
+			}
+			state = lib.PendingExecuteTask(work)
+		}
+		if state == lib.PendingStateError {
+			return newError(ctx, lib.ErrorTypeInvalid, lib.PendingError(work)) // as above
+		}
+		if lib.ExecutePending(work, r) == lib.StateError {
+			return newError(ctx, lib.ResultErrorType(r), lib.ResultError(r))
+		}
+		return nil
+	})
+}
+
+// Between two looks at work that a thread of the engine has taken.
+const (
+	shortestPause = 100 * time.Microsecond
+	longestPause  = 2 * time.Millisecond
+)
+
 // run hands out the result that execute makes.
 func (c *conn) run(ctx context.Context, f func(*chunk) error, execute func(*lib.Result) error) error {
 	if err := ctx.Err(); err != nil {
@@ -229,7 +269,7 @@ func (c *conn) transaction(ctx context.Context, f func() error) error {
 	err := f()
 	if err == nil {
 		// A commit is not broken off halfway: nobody could say what became of it.
-		err = c.exec(context.WithoutCancel(ctx), "COMMIT")
+		err = c.patient(context.WithoutCancel(ctx), "COMMIT")
 	}
 	if err != nil {
 		// There is none to roll back after a failed commit, and after a fatal error.

@@ -36,7 +36,7 @@ func (w *writer) room(ctx context.Context, e *engine, bytes int64) error {
 		return err
 	}
 	if err := e.do(func(c *conn) error {
-		return w.s.withFile(ctx, c, f, func() error { return c.exec(ctx, "CHECKPOINT "+f.name) })
+		return w.s.withFile(ctx, c, f, func() error { return c.patient(ctx, "CHECKPOINT "+f.name) })
 	}); err != nil {
 		return err
 	}

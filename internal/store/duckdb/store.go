@@ -406,10 +406,10 @@ func (s *Store) tidy(c *conn) error {
 	var errs []error
 	for _, f := range s.attached {
 		if f.writable {
-			errs = append(errs, c.exec(context.Background(), "CHECKPOINT "+f.name))
+			errs = append(errs, c.patient(context.Background(), "CHECKPOINT "+f.name))
 		}
 	}
-	return errors.Join(append(errs, c.exec(context.Background(), "CHECKPOINT "+mainName))...)
+	return errors.Join(append(errs, c.patient(context.Background(), "CHECKPOINT "+mainName))...)
 }
 
 // Size tells what the files take.
