@@ -378,13 +378,13 @@ func (x *index) number(text string) uint32 {
 	return n
 }
 
-// facts returns what e stands for.
-func (e *entry) facts(texts []string) facts {
-	return facts{
-		hostName: texts[e.hostName], source: texts[e.source], process: texts[e.process], domain: texts[e.domain], address: texts[e.address],
-		target: texts[e.target], caseID: texts[e.caseID], timestamp: e.timestamp, first: e.first, last: e.last,
-		period: numberOf(e.period), jitter: numberOf(e.jitter), callbacks: numberOf(float64(e.callbacks)), tests: numberOf(float64(e.tests)), nonEmpty: numberOf(float64(e.nonEmpty)),
-	}
+// facts sets f to what e stands for, in its place: lists look at very many.
+func (e *entry) facts(f *facts, texts []string) {
+	f.hostName, f.source, f.process = texts[e.hostName], texts[e.source], texts[e.process]
+	f.domain, f.address, f.target, f.caseID = texts[e.domain], texts[e.address], texts[e.target], texts[e.caseID]
+	f.timestamp, f.first, f.last = e.timestamp, e.first, e.last
+	f.period, f.jitter = numberOf(e.period), numberOf(e.jitter)
+	f.callbacks, f.tests, f.nonEmpty = numberOf(float64(e.callbacks)), numberOf(float64(e.tests)), numberOf(float64(e.nonEmpty))
 }
 
 // numberOf returns the number of an entry, none of which is below 0; -1 is one that is missing.

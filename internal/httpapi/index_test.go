@@ -174,7 +174,7 @@ func TestNobodyWaitsForWhatIsReadAhead(t *testing.T) {
 	s := open(t, Limits{})
 	c := &counting{Store: s.store, reads: map[string]int{}}
 	s.api.index = newIndex(c, 1000)
-	if err := s.api.ReadAhead(t.Context()); err != nil || len(c.reads) == 0 {
+	if err := s.api.readAhead(t.Context()); err != nil || len(c.reads) == 0 {
 		t.Fatalf("got %d reads and error %v, want some", len(c.reads), err)
 	}
 	clear(c.reads)
@@ -183,7 +183,7 @@ func TestNobodyWaitsForWhatIsReadAhead(t *testing.T) {
 	}
 	s.store.fail(errors.New("sector 7 unreadable"))
 	s.api.index = newIndex(c, 1000)
-	if err := s.api.ReadAhead(t.Context()); err == nil {
+	if err := s.api.readAhead(t.Context()); err == nil {
 		t.Error("got no error, want that of the store")
 	}
 }
