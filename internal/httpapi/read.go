@@ -228,7 +228,12 @@ func (a *API) read(ctx context.Context, l *look, f func(one *store.Finding, newe
 // is given is valid until it returns. Documents are read only where the index cannot tell which
 // are wanted.
 func (a *API) each(ctx context.Context, l *look, f func(one *seen) (bool, error)) (Reach, error) {
-	if l.query != nil && !isIndexed(l.query.Root()) {
+	var fields []string // that the query asks for
+	known := true
+	if l.query != nil {
+		fields, known = factsFor(l.query.Root())
+	}
+	if !known {
 		r := newReader()
 		return a.read(ctx, l, func(one *store.Finding, newest bool) (bool, error) {
 			out := seen{runEnd: one.RunEnd, score: one.Score, group: a.index.groupOf(one.Group), newest: newest, doc: one.Doc}
@@ -271,7 +276,7 @@ func (a *API) each(ctx context.Context, l *look, f func(one *seen) (bool, error)
 			out.id, out.runEnd, out.score, out.group, out.doc = e.id, runs[i].End, e.score, e.group, nil
 			e.facts(&out.facts, texts)
 			if l.query != nil {
-				s.text = out.appendDocument(s.text[:0], out.score, out.runEnd)
+				s.text = out.appendDocument(s.text[:0], fields, out.score, out.runEnd)
 				ok, err := s.matches(s.text)
 				if err != nil {
 					return reach, fmt.Errorf("facts of finding %s: %w", e.id, err)
