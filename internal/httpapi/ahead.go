@@ -65,12 +65,18 @@ func (h ahead) push(list []*seen) {
 
 // pop waits for what was pushed and has not been replaced for a while; ok is false when ctx ends.
 func (h ahead) pop(ctx context.Context) (list []*seen, ok bool) {
-	var pause <-chan time.Time
+	select {
+	case list = <-h:
+	case <-ctx.Done():
+		return nil, false
+	}
+	pause := time.NewTimer(aheadPause)
+	defer pause.Stop()
 	for {
 		select {
 		case list = <-h:
-			pause = time.After(aheadPause)
-		case <-pause:
+			pause.Reset(aheadPause)
+		case <-pause.C:
 			return list, true
 		case <-ctx.Done():
 			return nil, false
