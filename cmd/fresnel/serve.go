@@ -251,12 +251,7 @@ func (s *service) run(ctx context.Context, a *app, hup <-chan os.Signal, load fu
 		}
 		return nil
 	})
-	group.Go(func() error {
-		if err := api.ReadAhead(ctx); err != nil && ctx.Err() == nil {
-			s.log.Warn("findings not read ahead: the first who asks will wait for them", "err", err)
-		}
-		return nil
-	})
+	group.Go(func() error { return api.Run(ctx) })
 	group.Go(func() error { return s.retain(ctx, api) })
 	group.Go(func() error { return s.tuner.Reload(ctx, hup, load) })
 	err = group.Wait()

@@ -8,6 +8,7 @@ import (
 	"context"
 	"math"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -98,6 +99,8 @@ type Gathering struct {
 	details *series.Dictionary
 	kept    []bool // by outcome of the filter
 
+	surveyed *surveyed // of all that Again made of one Gathering; nil until then
+
 	mu                  sync.Mutex // held by Close of a Worker
 	summary             Summary
 	firstCall, lastCall int64 // times of the events that the rank takes, nanoseconds
@@ -105,12 +108,7 @@ type Gathering struct {
 
 // New returns a Gathering without events.
 func New(o Options) (*Gathering, error) {
-	if o.Workers == 0 {
-		o.Workers = runtime.GOMAXPROCS(0)
-	}
-	if o.RunsDone == nil {
-		o.RunsDone = new(atomic.Int64)
-	}
+	o.complete()
 	p, err := newPlan(o.Params, o.Runs)
 	if err != nil {
 		return nil, err
@@ -131,6 +129,16 @@ func New(o Options) (*Gathering, error) {
 		g.shards = append(g.shards, newShard(cfg, o.Rank != nil))
 	}
 	return g, nil
+}
+
+// complete fills in what may be left out.
+func (o *Options) complete() {
+	if o.Workers == 0 {
+		o.Workers = runtime.GOMAXPROCS(0)
+	}
+	if o.RunsDone == nil {
+		o.RunsDone = new(atomic.Int64)
+	}
 }
 
 // detailsBytes bounds the memory of all different details of processes.
@@ -177,9 +185,55 @@ func (g *Gathering) Detect(ctx context.Context, emit func(*finding.Result) error
 	}
 	d := detection{
 		o: &g.o, plan: g.plan, keys: g.keys, shards: g.shards, details: g.details, summary: &g.summary,
-		calls: tables, firstCall: g.firstCall, lastCall: g.lastCall,
+		calls: tables, firstCall: g.firstCall, lastCall: g.lastCall, surveyed: g.surveyed,
 	}
 	return d.run(ctx, emit)
+}
+
+// Again returns a Gathering of the events of g, for another Detect by other options: those may
+// differ in all that is not yet asked while events are gathered. ok is false when they would gather
+// something else. g is sealed, and has not been looked at itself; what it gives is looked at one
+// after the other, since tables are used by one look at a time.
+func (g *Gathering) Again(o Options) (again *Gathering, ok bool) {
+	o.complete()
+	o.Takes = g.o.Takes
+	p, err := newPlan(o.Params, o.Runs)
+	if err != nil || !g.o.gathersAs(&o) {
+		return nil, false
+	}
+	if g.surveyed == nil {
+		g.surveyed = &surveyed{}
+	}
+	return &Gathering{
+		o: o, plan: p, keys: g.keys, shards: g.shards, details: g.details, kept: g.kept, surveyed: g.surveyed,
+		summary: g.summary, firstCall: g.firstCall, lastCall: g.lastCall,
+	}, true
+}
+
+// gathersAs reports whether o gathers of the same events what p does.
+func (o *Options) gathersAs(p *Options) bool {
+	if !o.Filter.Equal(p.Filter) || (o.Rank == nil) != (p.Rank == nil) || o.Rank != nil && !o.Rank.Filter.Equal(p.Rank.Filter) {
+		return false
+	}
+	// Of the parameters, New and newPlan look at these.
+	a, b := &o.Params, &p.Params
+	return a.TimeBucketLength == b.TimeBucketLength && a.NumberBucketsInRange == b.NumberBucketsInRange && a.NumberDestinationIPs == b.NumberDestinationIPs &&
+		slices.Equal(o.GroupBy, p.GroupBy) && o.Runs == p.Runs && o.Only == p.Only && o.Takes == p.Takes && o.Pictures == p.Pictures && o.MaxBytes == p.MaxBytes
+}
+
+// Bytes returns about how much memory is taken by what was gathered.
+func (g *Gathering) Bytes() int64 {
+	n := g.details.Bytes()
+	if g.surveyed != nil && g.surveyed.Survey != nil {
+		n += int64(g.summary.Rows) * surveyBytes
+	}
+	for _, s := range g.shards {
+		n += s.table.Bytes()
+		if s.calls != nil {
+			n += s.calls.Bytes()
+		}
+	}
+	return n
 }
 
 // Summary says what was gathered and found so far. Nobody gathers at the same time.

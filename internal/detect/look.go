@@ -4,9 +4,11 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"reflect"
 	"slices"
 
 	"fresnel/internal/finding"
+	"fresnel/internal/rank"
 	"fresnel/internal/survey"
 )
 
@@ -37,10 +39,7 @@ func (d *detection) looks(ctx context.Context, last int64) error {
 		step = max(step/every*every, every) // looks are at the ends of runs
 	}
 	for end := last; ; end -= step {
-		s, err := survey.Run(ctx, d.calls, survey.Config{
-			EndNanos: end * 1e9, LookbackNanos: d.o.Rank.Lookback * 1e9,
-			MaxFalse: d.o.Rank.MaxFalse, Model: d.o.Rank.Model, Parallel: d.o.each, Workers: d.o.Workers,
-		})
+		s, err := d.survey(ctx, end)
 		if err != nil {
 			return err
 		}
@@ -64,6 +63,35 @@ func (d *detection) looks(ctx context.Context, last int64) error {
 	}
 	slices.Reverse(d.looked)
 	return nil
+}
+
+// A surveyed is the last survey of a Gathering that is looked at again and again: settings that only
+// the reference statistics ask for leave it as it is, and it takes most of the time.
+type surveyed struct {
+	*survey.Survey
+	end      int64
+	lookback int64
+	maxFalse float64
+	model    *rank.Model
+}
+
+// surveyBytes is about what a row takes in a survey.
+const surveyBytes = 300
+
+// survey surveys the calls at an end, or returns what it has of it.
+func (d *detection) survey(ctx context.Context, end int64) (*survey.Survey, error) {
+	r, last := d.o.Rank, d.surveyed
+	if last != nil && last.Survey != nil && last.end == end && last.lookback == r.Lookback && last.maxFalse == r.MaxFalse && reflect.DeepEqual(last.model, r.Model) {
+		return last.Survey, nil
+	}
+	s, err := survey.Run(ctx, d.calls, survey.Config{
+		EndNanos: end * 1e9, LookbackNanos: r.Lookback * 1e9,
+		MaxFalse: r.MaxFalse, Model: r.Model, Parallel: d.o.each, Workers: d.o.Workers,
+	})
+	if err == nil && last != nil {
+		*last = surveyed{s, end, r.Lookback, r.MaxFalse, r.Model}
+	}
+	return s, err
 }
 
 // casesOf returns the cases of a survey by their numbers. The id of a case is a hash of the

@@ -23,6 +23,7 @@ type detection struct {
 	calls               []*timeline.Table // that the looks look at
 	firstCall, lastCall int64             // of the events in them
 	looked              []*look
+	surveyed            *surveyed // nil when nobody looks again
 
 	views   []*series.View
 	workers []*analysis

@@ -3,6 +3,7 @@ package filter
 import (
 	"cmp"
 	"net/netip"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -196,6 +197,9 @@ func (f *Filter) Fields() event.FieldSet { return f.fields }
 // Outcomes returns the answers that Match can give: those of the exclude clauses, those of
 // the include clauses, and the one when none matched.
 func (f *Filter) Outcomes() []Outcome { return slices.Clone(f.outcomes) }
+
+// Equal reports whether f and g were compiled of what says the same in the same words.
+func (f *Filter) Equal(g *Filter) bool { return f == g || reflect.DeepEqual(f, g) }
 
 // Keeps reports whether f keeps e.
 func (f *Filter) Keeps(e *event.Event) bool { return f.outcomes[f.Match(e)].Kept }

@@ -66,7 +66,7 @@ func (a *API) listFindings(ctx context.Context, c *call, p *findingsParams, _ *n
 		return nil, err
 	}
 
-	best := &page{limit: p.Limit, order: order{field: p.Sort, falling: p.Order == "desc"}}
+	best := &page{limit: p.Limit + min(p.Limit, mostAhead), order: order{field: p.Sort, falling: p.Order == "desc"}}
 	if further {
 		best.after = &row{key: key{after.Place.Has, after.Place.Text, after.Place.Number}, seen: &seen{score: after.Place.Score, runEnd: after.Place.At}}
 		copy(best.after.id[:], after.Place.ID)
@@ -88,10 +88,13 @@ func (a *API) listFindings(ctx context.Context, c *call, p *findingsParams, _ *n
 		return nil, err
 	}
 	rows := best.sorted()
+	following := rows[min(p.Limit, len(rows)):]
+	rows = rows[:len(rows)-len(following)]
 	if list.Findings, err = a.documents(ctx, findingsOf(rows)); err != nil {
 		return nil, err
 	}
-	if best.more && len(rows) > 0 {
+	if len(following) > 0 {
+		a.ahead.push(findingsOf(following))
 		last := rows[len(rows)-1]
 		list.Next = token{Asked: hash, From: l.from, To: l.to, Now: l.now.Unix(), Place: place{
 			Has: last.key.has, Text: last.key.text, Number: last.key.number, Score: last.score, At: last.runEnd, ID: last.id[:],
@@ -179,7 +182,6 @@ type page struct {
 	order order
 	after *row // nil for the first page
 	limit int
-	more  bool // there are others behind those that are kept
 	rows  []*row
 }
 
@@ -209,7 +211,6 @@ func (p *page) add(s *seen) {
 		return
 	}
 	full := len(p.rows) == p.limit
-	p.more = p.more || full
 	if full && p.order.compare(&r, p.rows[0]) > 0 {
 		return
 	}

@@ -131,6 +131,7 @@ type API struct {
 	streams *gate         // before what is read as fast as a client takes it
 	hand    chan struct{} // held by a run by hand
 	index   *index
+	ahead   ahead
 	fields  []Field  // that queries may name
 	names   []string // of these, without lists of objects
 	doc     []byte   // OpenAPI
@@ -148,7 +149,7 @@ func New(o Options) (*API, error) {
 	if err := o.Limits.validate(); err != nil {
 		return nil, err
 	}
-	a := &API{o: o, gate: newGate(o.Limits.Heavy, o.Limits), trials: newGate(1, o.Limits), streams: newGate(o.Limits.Streams, o.Limits), hand: make(chan struct{}, 1), index: newIndex(o.Store, o.Limits.Findings)}
+	a := &API{o: o, gate: newGate(o.Limits.Heavy, o.Limits), trials: newGate(1, o.Limits), streams: newGate(o.Limits.Streams, o.Limits), hand: make(chan struct{}, 1), ahead: newAhead(), index: newIndex(o.Store, o.Limits.Findings)}
 	var err error
 	if a.fields, err = fieldsOf(finding.Schema); err != nil {
 		return nil, fmt.Errorf("schema of findings: %w", err)
@@ -167,18 +168,6 @@ func New(o Options) (*API, error) {
 		return nil, err
 	}
 	return a, nil
-}
-
-// ReadAhead reads what lists of the last two weeks need of findings, those of the last day first,
-// so that whoever asks first after a start need not wait for it.
-func (a *API) ReadAhead(ctx context.Context) error {
-	now := a.o.Now()
-	for _, length := range []time.Duration{day, twoWeeks} {
-		if _, err := a.each(ctx, &look{span: back(now, length), all: true, now: now}, func(*seen) (bool, error) { return true, nil }); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // Forget gives up the memory of runs whose end, in seconds, is before the given one: the store has

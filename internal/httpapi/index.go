@@ -378,13 +378,13 @@ func (x *index) number(text string) uint32 {
 	return n
 }
 
-// facts returns what e stands for.
-func (e *entry) facts(texts []string) facts {
-	return facts{
-		hostName: texts[e.hostName], source: texts[e.source], process: texts[e.process], domain: texts[e.domain], address: texts[e.address],
-		target: texts[e.target], caseID: texts[e.caseID], timestamp: e.timestamp, first: e.first, last: e.last,
-		period: numberOf(e.period), jitter: numberOf(e.jitter), callbacks: numberOf(float64(e.callbacks)), tests: numberOf(float64(e.tests)), nonEmpty: numberOf(float64(e.nonEmpty)),
-	}
+// facts sets f to what e stands for, in its place: lists look at very many.
+func (e *entry) facts(f *facts, texts []string) {
+	f.hostName, f.source, f.process = texts[e.hostName], texts[e.source], texts[e.process]
+	f.domain, f.address, f.target, f.caseID = texts[e.domain], texts[e.address], texts[e.target], texts[e.caseID]
+	f.timestamp, f.first, f.last = e.timestamp, e.first, e.last
+	f.period, f.jitter = numberOf(e.period), numberOf(e.jitter)
+	f.callbacks, f.tests, f.nonEmpty = numberOf(float64(e.callbacks)), numberOf(float64(e.tests)), numberOf(float64(e.nonEmpty))
 }
 
 // numberOf returns the number of an entry, none of which is below 0; -1 is one that is missing.
@@ -404,38 +404,49 @@ var indexedFields = map[string]bool{
 	"beacon_stats.beaconing_score": false, "beacon_stats.non_empty_buckets": false, "@timestamp": false, "fresnel.timing.first": false, "fresnel.timing.last": false, "fresnel.run.end": false,
 }
 
-// isIndexed reports whether facts tell if a document matches n.
-func isIndexed(n query.Node) bool {
+// factsFor returns the fields of facts that n asks for; ok is false when these do not tell if a
+// document matches n.
+func factsFor(n query.Node) (fields []string, ok bool) {
 	field := func(p query.Pattern, value query.Pattern) bool {
 		name, ok := p.Literal()
 		isText, known := indexedFields[string(name)]
+		if !slices.Contains(fields, string(name)) {
+			fields = append(fields, string(name))
+		}
 		return ok && known && (isText || len(value) < 2)
 	}
+	var known func(n query.Node) bool
 	all := func(nodes []query.Node) bool {
-		return !slices.ContainsFunc(nodes, func(n query.Node) bool { return !isIndexed(n) })
+		return !slices.ContainsFunc(nodes, func(n query.Node) bool { return !known(n) })
 	}
-	switch n := n.(type) {
-	case query.All:
-		return true
-	case query.And:
-		return all(n.Nodes)
-	case query.Or:
-		return all(n.Nodes)
-	case query.Not:
-		return isIndexed(n.Node)
-	case query.Is:
-		return field(n.Field, n.Value)
-	case query.Range:
-		return field(n.Field, nil)
-	case query.Exists:
-		return field(n.Field, nil)
+	known = func(n query.Node) bool {
+		switch n := n.(type) {
+		case query.All:
+			return true
+		case query.And:
+			return all(n.Nodes)
+		case query.Or:
+			return all(n.Nodes)
+		case query.Not:
+			return known(n.Node)
+		case query.Is:
+			return field(n.Field, n.Value)
+		case query.Range:
+			return field(n.Field, nil)
+		case query.Exists:
+			return field(n.Field, nil)
+		}
+		return false
 	}
-	return false
+	ok = known(n)
+	return fields, ok
 }
 
-// appendDocument appends a document of these facts alone, for queries of them.
-func (f *facts) appendDocument(dst []byte, score float64, runEnd int64) []byte {
+// appendDocument appends a document of some fields of these facts alone, for queries of them: to
+// write all would take most of the time.
+func (f *facts) appendDocument(dst []byte, fields []string, score float64, runEnd int64) []byte {
 	dst = append(dst, '{')
+	wanted := func(name string) bool { return slices.Contains(fields, name) }
 	key := func(name string) {
 		if len(dst) > 1 {
 			dst = append(dst, ',')
@@ -446,7 +457,7 @@ func (f *facts) appendDocument(dst []byte, score float64, runEnd int64) []byte {
 		{"host.name", f.hostName}, {"source.ip", f.source}, {"process.name", f.process}, {"fresnel.destination.domain", f.domain},
 		{"fresnel.destination.ip", f.address}, {"destination.ip", f.target}, {"fresnel.case.id", f.caseID},
 	} {
-		if one.value != "" {
+		if one.value != "" && wanted(one.name) {
 			key(one.name)
 			dst = appendText(dst, one.value)
 		}
@@ -458,7 +469,7 @@ func (f *facts) appendDocument(dst []byte, score float64, runEnd int64) []byte {
 		{"event.risk_score", number{score, score >= 0}}, {"fresnel.timing.period_s", f.period}, {"fresnel.timing.jitter", f.jitter},
 		{"fresnel.timing.callbacks", f.callbacks}, {"beacon_stats.beaconing_score", f.tests}, {"beacon_stats.non_empty_buckets", f.nonEmpty},
 	} {
-		if one.value.ok {
+		if one.value.ok && wanted(one.name) {
 			key(one.name)
 			dst = strconv.AppendFloat(dst, one.value.value, 'f', -1, 64)
 		}
@@ -467,7 +478,7 @@ func (f *facts) appendDocument(dst []byte, score float64, runEnd int64) []byte {
 		name  string
 		nanos int64
 	}{{"@timestamp", f.timestamp}, {"fresnel.timing.first", f.first}, {"fresnel.timing.last", f.last}, {"fresnel.run.end", runEnd * 1e9}} {
-		if one.nanos != 0 {
+		if one.nanos != 0 && wanted(one.name) {
 			key(one.name)
 			dst = append(time.Unix(0, one.nanos).UTC().AppendFormat(append(dst, '"'), time.RFC3339Nano), '"')
 		}

@@ -49,7 +49,8 @@ func TestIndexAnswersAsDocumentsDo(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%q: %v", text, err)
 		}
-		if !isIndexed(q.Root()) {
+		fields, known := factsFor(q.Root())
+		if !known {
 			t.Errorf("%q: got a query that needs documents, want one that facts answer", text)
 		}
 		for _, result := range everything() {
@@ -62,7 +63,7 @@ func TestIndexAnswersAsDocumentsDo(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			small := facts.appendDocument(nil, f.Score, f.RunEnd)
+			small := facts.appendDocument(nil, fields, f.Score, f.RunEnd)
 			part, err := query.NewDocument(small)
 			if err != nil {
 				t.Fatalf("%s: %v", small, err)
@@ -94,7 +95,7 @@ func TestQueriesThatNeedDocuments(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%q: %v", text, err)
 		}
-		if isIndexed(q.Root()) {
+		if _, known := factsFor(q.Root()); known {
 			t.Errorf("%q: got a query that facts answer, want one that needs documents", text)
 		}
 	}
@@ -174,7 +175,7 @@ func TestNobodyWaitsForWhatIsReadAhead(t *testing.T) {
 	s := open(t, Limits{})
 	c := &counting{Store: s.store, reads: map[string]int{}}
 	s.api.index = newIndex(c, 1000)
-	if err := s.api.ReadAhead(t.Context()); err != nil || len(c.reads) == 0 {
+	if err := s.api.readAhead(t.Context()); err != nil || len(c.reads) == 0 {
 		t.Fatalf("got %d reads and error %v, want some", len(c.reads), err)
 	}
 	clear(c.reads)
@@ -183,7 +184,7 @@ func TestNobodyWaitsForWhatIsReadAhead(t *testing.T) {
 	}
 	s.store.fail(errors.New("sector 7 unreadable"))
 	s.api.index = newIndex(c, 1000)
-	if err := s.api.ReadAhead(t.Context()); err == nil {
+	if err := s.api.readAhead(t.Context()); err == nil {
 		t.Error("got no error, want that of the store")
 	}
 }

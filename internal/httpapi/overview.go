@@ -142,13 +142,32 @@ type gathering struct {
 	ofHost, ofProcess, ofPlace tallies
 	hostProcess, hostPlace     map[pair]struct{}
 	processPlace               map[pair]struct{}
-	fields                     []string // of hosts: the field that holds them, by number
+	fields                     []string        // of hosts: the field that holds them, by number
+	who                        map[uint64]*who // by group and destination
+}
+
+// A who says who a group and destination are. Nearly all documents of one say the same, so that
+// only the first has to be looked up.
+type who struct {
+	hostName, source, processName, destination string
+	host, process, place                       uint32 // their numbers
+
+	// For the overview: where its last document was counted.
+	step   int
+	visit  *weight // nil for nowhere yet
+	caseID string
+}
+
+// is reports whether s is of the same host, process and destination. Texts out of an index are equal
+// at a glance.
+func (w *who) is(s *seen, destination string) bool {
+	return w.hostName == s.hostName && w.source == s.source && w.processName == s.process && w.destination == destination
 }
 
 func newGathering() *gathering {
 	return &gathering{
 		hosts: newNames(), processes: newNames(), places: newNames(),
-		hostProcess: map[pair]struct{}{}, hostPlace: map[pair]struct{}{}, processPlace: map[pair]struct{}{},
+		hostProcess: map[pair]struct{}{}, hostPlace: map[pair]struct{}{}, processPlace: map[pair]struct{}{}, who: map[uint64]*who{},
 	}
 }
 
@@ -161,32 +180,42 @@ func isNew(set map[pair]struct{}, p pair) bool {
 	return true
 }
 
-// add counts a finding and returns the numbers of its host and process.
-func (g *gathering) add(s *seen) (host, process uint32) {
-	// A host that is an address and one that is named so are two.
-	host = g.hosts.number(hostKey(s))
-	process = g.processes.number(s.process)
-	place := g.places.number(s.destination())
-	for len(g.fields) < len(g.hosts.texts) {
-		g.fields = append(g.fields, s.hostField())
+// add counts a finding and returns who it is.
+func (g *gathering) add(s *seen) *who {
+	destination := s.destination()
+	w := g.who[s.group]
+	known := w != nil && w.is(s, destination)
+	if !known {
+		// A host that is an address and one that is named so are two.
+		w = &who{
+			hostName: s.hostName, source: s.source, processName: s.process, destination: destination,
+			host: g.hosts.number(hostKey(s)), process: g.processes.number(s.process), place: g.places.number(destination),
+		}
+		g.who[s.group] = w
+		for len(g.fields) < len(g.hosts.texts) {
+			g.fields = append(g.fields, s.hostField())
+		}
 	}
-	h, p, d := g.ofHost.of(host), g.ofProcess.of(process), g.ofPlace.of(place)
+	h, p, d := g.ofHost.of(w.host), g.ofProcess.of(w.process), g.ofPlace.of(w.place)
 	h.add(s)
 	p.add(s)
 	d.add(s)
-	if isNew(g.hostProcess, pair{host, process}) {
+	if known {
+		return w
+	}
+	if isNew(g.hostProcess, pair{w.host, w.process}) {
 		h.others[0]++
 		p.others[0]++
 	}
-	if isNew(g.hostPlace, pair{host, place}) {
+	if isNew(g.hostPlace, pair{w.host, w.place}) {
 		h.others[1]++
 		d.others[0]++
 	}
-	if isNew(g.processPlace, pair{process, place}) {
+	if isNew(g.processPlace, pair{w.process, w.place}) {
 		p.others[1]++
 		d.others[1]++
 	}
-	return host, process
+	return w
 }
 
 // hostKey tells hosts apart; hostOf returns the host of a key.
@@ -291,11 +320,11 @@ func (a *API) overview(ctx context.Context, c *call, p *overviewParams, _ *none)
 	}
 
 	g := newGathering()
-	visits := map[visit]weight{}
+	visits := map[visit]*weight{}
 	cases := map[string]struct{}{}
 	lastRun := int64(-1)
 	out.Reach, err = a.each(ctx, l, func(s *seen) (bool, error) {
-		host, process := g.add(s)
+		w := g.add(s)
 		out.Documents++
 		if s.runEnd != lastRun {
 			out.Runs++
@@ -305,18 +334,22 @@ func (a *API) overview(ctx context.Context, c *call, p *overviewParams, _ *none)
 			out.Findings++
 			out.Levels.add(s.score)
 		}
-		if s.caseID != "" {
+		if s.caseID != w.caseID && s.caseID != "" {
+			w.caseID = s.caseID
 			cases[s.caseID] = struct{}{}
 		}
 		i := int((s.runEnd - first) / length)
 		out.Steps[i].Documents++
 		out.Steps[i].Levels.add(s.score)
-		v := visit{i, host, process}
-		w, ok := visits[v]
-		if !ok {
-			w.score = -1
+		if w.visit == nil || w.step != i {
+			v := visit{i, w.host, w.process}
+			if visits[v] == nil {
+				visits[v] = &weight{score: -1}
+			}
+			w.step, w.visit = i, visits[v]
 		}
-		visits[v] = weight{w.documents + 1, max(w.score, s.score)}
+		w.visit.documents++
+		w.visit.score = max(w.visit.score, s.score)
 		return true, nil
 	})
 	if err != nil {
@@ -329,7 +362,7 @@ func (a *API) overview(ctx context.Context, c *call, p *overviewParams, _ *none)
 }
 
 // count counts hosts and processes step by step.
-func (o *Overview) count(visits map[visit]weight) {
+func (o *Overview) count(visits map[visit]*weight) {
 	hosts, processes := map[visit]struct{}{}, map[visit]struct{}{}
 	for v := range visits {
 		hosts[visit{step: v.step, host: v.host}] = struct{}{}
@@ -348,7 +381,7 @@ func (o *Overview) count(visits map[visit]weight) {
 }
 
 // tops fills in the n first of each kind.
-func (o *Overview) tops(g *gathering, visits map[visit]weight, n int) {
+func (o *Overview) tops(g *gathering, visits map[visit]*weight, n int) {
 	hosts := g.ofHost.ordered(func(a, b uint32) int {
 		x, y := &g.ofHost[a], &g.ofHost[b]
 		return cmp.Or(cmp.Compare(y.others[0], x.others[0]), cmp.Compare(y.score, x.score), cmp.Compare(y.findings, x.findings), cmp.Compare(g.hosts.texts[a], g.hosts.texts[b]))

@@ -162,9 +162,14 @@ func (s *sieve) isLate(group uint64) bool {
 	if s.all {
 		return false
 	}
-	_, known := s.groups[group]
-	s.groups[group] = struct{}{}
-	return known
+	return !s.isNew(group)
+}
+
+// isNew adds a group to those that were seen.
+func (s *sieve) isNew(group uint64) bool {
+	n := len(s.groups)
+	s.groups[group] = struct{}{} // one look at the map, not two
+	return len(s.groups) > n
 }
 
 // isNewest notes the group of a finding that is wanted, and reports whether it is the first.
@@ -172,9 +177,7 @@ func (s *sieve) isNewest(group uint64) bool {
 	if !s.all {
 		return true
 	}
-	_, known := s.groups[group]
-	s.groups[group] = struct{}{}
-	return !known
+	return s.isNew(group)
 }
 
 func (s *sieve) matches(text []byte) (bool, error) {
@@ -225,7 +228,12 @@ func (a *API) read(ctx context.Context, l *look, f func(one *store.Finding, newe
 // is given is valid until it returns. Documents are read only where the index cannot tell which
 // are wanted.
 func (a *API) each(ctx context.Context, l *look, f func(one *seen) (bool, error)) (Reach, error) {
-	if l.query != nil && !isIndexed(l.query.Root()) {
+	var fields []string // that the query asks for
+	known := true
+	if l.query != nil {
+		fields, known = factsFor(l.query.Root())
+	}
+	if !known {
 		r := newReader()
 		return a.read(ctx, l, func(one *store.Finding, newest bool) (bool, error) {
 			out := seen{runEnd: one.RunEnd, score: one.Score, group: a.index.groupOf(one.Group), newest: newest, doc: one.Doc}
@@ -265,9 +273,10 @@ func (a *API) each(ctx context.Context, l *look, f func(one *seen) (bool, error)
 			if s.isLate(e.group) {
 				continue
 			}
-			out = seen{id: e.id, runEnd: runs[i].End, score: e.score, group: e.group, facts: e.facts(texts)}
+			out.id, out.runEnd, out.score, out.group, out.doc = e.id, runs[i].End, e.score, e.group, nil
+			e.facts(&out.facts, texts)
 			if l.query != nil {
-				s.text = out.appendDocument(s.text[:0], out.score, out.runEnd)
+				s.text = out.appendDocument(s.text[:0], fields, out.score, out.runEnd)
 				ok, err := s.matches(s.text)
 				if err != nil {
 					return reach, fmt.Errorf("facts of finding %s: %w", e.id, err)
@@ -311,17 +320,19 @@ type Levels struct {
 }
 
 func (l *Levels) add(score float64) {
-	switch levelOf(score) {
-	case "high":
-		l.High++
-	case "medium":
-		l.Medium++
-	case "some":
-		l.Some++
-	case "low":
-		l.Low++
-	default:
+	if score < 0 {
 		l.Unranked++
+		return
+	}
+	switch finding.RiskLevel(score) {
+	case finding.HighRisk:
+		l.High++
+	case finding.MediumRisk:
+		l.Medium++
+	case finding.SomeRisk:
+		l.Some++
+	case finding.LowRisk:
+		l.Low++
 	}
 }
 

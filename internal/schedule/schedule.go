@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"math"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -50,6 +51,7 @@ type Schedule struct {
 	mu     sync.Mutex                     // held by a run
 	next   atomic.Int64                   // end of the run that comes next, for Next
 	begun  time.Time                      // of Run
+	kept   kept                           // of trials
 }
 
 // New returns a schedule that has not begun.
@@ -116,6 +118,7 @@ func (s *Schedule) step(ctx context.Context) (time.Duration, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.o.Now()
+	s.kept.expire(now)
 	if s.o.Ready != nil && !s.o.Ready() && now.Sub(s.begun) < readyWait {
 		return readyPause, nil
 	}
@@ -202,7 +205,7 @@ func (s *Schedule) Trace(ctx context.Context, group finding.Group, end int64) (*
 	if err != nil {
 		return nil, err
 	}
-	if _, err := s.window(ctx, g, &o); err != nil {
+	if _, err := s.window(ctx, &gatherer{g: g, workers: o.Workers}, &o); err != nil {
 		return nil, err
 	}
 	var result *finding.Result
@@ -216,21 +219,22 @@ func (s *Schedule) Trace(ctx context.Context, group finding.Group, end int64) (*
 	return result, err
 }
 
-// window gathers the events that the statistics of a run look at.
-func (s *Schedule) window(ctx context.Context, g *detect.Gathering, o *detect.Options) (events int64, err error) {
-	end := o.Runs.End
+// window gathers the events that the statistics of a run look at, and ends the gathering.
+func (s *Schedule) window(ctx context.Context, take *gatherer, o *detect.Options) (events int64, err error) {
 	// A bucket holds the whole last second of its window.
-	scan, err := s.o.Store.In(ctx, (end-o.Params.WindowSeconds()-1)*1e9, (end+1)*1e9, store.Newest)
+	scan, err := s.o.Store.In(ctx, windowBegin(o), (o.Runs.End+1)*1e9, store.Newest)
 	if err != nil {
 		return 0, err
 	}
-	window := gatherer{g: g, workers: o.Workers}
-	if events, err = window.all(ctx, scan, nil); err != nil {
+	if events, err = take.all(ctx, scan, nil); err != nil {
 		return 0, err
 	}
-	g.Seal()
+	take.g.Seal()
 	return events, nil
 }
+
+// windowBegin returns the time behind which the events of a window are.
+func windowBegin(o *detect.Options) int64 { return (o.Runs.End - o.Params.WindowSeconds() - 1) * 1e9 }
 
 // make makes a run and stores it. s.mu is held.
 func (s *Schedule) make(ctx context.Context, end int64, byHand bool) (*store.Run, error) {
@@ -243,6 +247,7 @@ func (s *Schedule) make(ctx context.Context, end int64, byHand bool) (*store.Run
 }
 
 func (s *Schedule) run(ctx context.Context, end int64, byHand bool) (*store.Run, error) {
+	s.kept.drop() // the run needs the memory, and leaves another slice to look back on
 	l, err := s.look(ctx, *s.detect.Load(), end, manner{byHand: byHand})
 	if err != nil {
 		return nil, err
@@ -266,23 +271,70 @@ type manner struct {
 }
 
 func (s *Schedule) look(ctx context.Context, o detect.Options, end int64, how manner) (*look, error) {
-	r := &store.Run{End: end, StartedAt: s.o.Now().UTC(), ByHand: how.byHand}
-	l := &look{run: r}
+	started := s.o.Now().UTC()
 	o.Runs = detect.Runs{Mode: detect.At, End: end}
-	o.Takes = detect.StatisticsOnly
-	g, err := detect.New(o)
+	list, change, err := s.past(ctx, &o, how)
 	if err != nil {
 		return nil, err
 	}
-	if o.Rank != nil {
-		if l.change, err = s.back(ctx, g, &o, r, how); err != nil {
+	w, err := s.gather(ctx, o, list, change, how)
+	if err != nil {
+		return nil, err
+	}
+	return s.judge(ctx, w.g, w, &store.Run{End: end, StartedAt: started, ByHand: how.byHand})
+}
+
+// A gathered is what a look looks at.
+type gathered struct {
+	g            *detect.Gathering
+	events, late int64
+	filter       []int64 // events of the window by outcome of the filter
+	change       store.SliceChange
+}
+
+// gather gathers the events of the window of a run, and what it looks back on: a list of slices.
+func (s *Schedule) gather(ctx context.Context, o detect.Options, list []store.Slice, change store.SliceChange, how manner) (w *gathered, err error) {
+	// A trial without slices makes none: the events tell it all.
+	all := how.trial && len(list) == 0
+	if !all {
+		o.Takes = detect.StatisticsOnly
+	}
+	w = &gathered{change: change}
+	if w.g, err = detect.New(o); err != nil {
+		return nil, err
+	}
+	take := &gatherer{g: w.g, workers: o.Workers}
+	switch {
+	case o.Rank == nil:
+	case all:
+		before, err := s.o.Store.In(ctx, 0, windowBegin(&o), store.Newest)
+		if err != nil {
+			return nil, err
+		}
+		if _, err = take.all(ctx, before, nil); err != nil {
+			return nil, err
+		}
+	default:
+		if err := s.back(ctx, w, &o, list, how); err != nil {
 			return nil, err
 		}
 	}
-	if r.Events, err = s.window(ctx, g, &o); err != nil {
+	before := slices.Clone(w.g.Summary().Filter)
+	if w.events, err = s.window(ctx, take, &o); err != nil {
 		return nil, err
 	}
-	err = g.Detect(ctx, func(f *finding.Result) error {
+	w.filter = slices.Clone(w.g.Summary().Filter)
+	for i, n := range before {
+		w.filter[i] -= n
+	}
+	return w, nil
+}
+
+// judge looks at what was gathered, at g, which is that of w or the same again, and fills in the run.
+func (s *Schedule) judge(ctx context.Context, g *detect.Gathering, w *gathered, r *store.Run) (*look, error) {
+	r.Events, r.Late = w.events, w.late
+	l := &look{run: r, filter: w.filter, change: w.change}
+	err := g.Detect(ctx, func(f *finding.Result) error {
 		if f.Found() {
 			l.findings = append(l.findings, Stored(f))
 		}
@@ -294,7 +346,6 @@ func (s *Schedule) look(ctx context.Context, o detect.Options, end int64, how ma
 	sum := g.Summary()
 	r.Groups, r.Rows, r.Timed, r.Hidden, r.Findings = int64(sum.Groups), int64(sum.Rows), int64(sum.Timed), int64(sum.Hidden), int64(len(l.findings))
 	r.Dropped = sum.Dropped + sum.CallsDropped
-	l.filter = sum.Filter
 	r.FinishedAt = s.o.Now().UTC()
 	return l, nil
 }

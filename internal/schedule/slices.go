@@ -26,62 +26,64 @@ const (
 // day is how many slices of runs become one.
 func (s *Schedule) day() int { return max(2, int(24*time.Hour/s.o.Every)) }
 
-// back gives g the calls that the run looks back on, and returns how the slices change.
-func (s *Schedule) back(ctx context.Context, g *detect.Gathering, o *detect.Options, r *store.Run, how manner) (store.SliceChange, error) {
-	var change store.SliceChange
-	list, err := s.o.Store.Slices(ctx)
-	if err != nil {
-		return change, err
+// past returns the slices that a look by some settings looks back on, and those that go because
+// they cannot be looked back on any more.
+func (s *Schedule) past(ctx context.Context, o *detect.Options, how manner) (list []store.Slice, change store.SliceChange, err error) {
+	if o.Rank == nil || how.anew {
+		return nil, change, nil
 	}
-	if how.anew {
-		list = nil
+	if list, err = s.o.Store.Slices(ctx); err != nil || len(list) == 0 {
+		return nil, change, err
 	}
-	if len(list) > 0 {
-		by, err := s.groupedBy(ctx, list[len(list)-1])
-		if err != nil {
-			return change, err
-		}
-		if by != groupBy(o) && how.trial {
-			return change, ErrTooMuch
-		}
-		if by != groupBy(o) {
-			// Who called whom is told of other groups than now: it is made anew of the events that
-			// are kept.
-			s.o.Log.Warn("looking back begins anew: group_by was changed", "from", by, "to", groupBy(o), "slices", len(list))
-			for _, slice := range list {
-				change.Remove = append(change.Remove, slice.ID)
-			}
-			list = nil
-		}
+	by, err := s.groupedBy(ctx, list[len(list)-1])
+	switch {
+	case err != nil:
+		return nil, change, err
+	case by == groupBy(o):
+		return list, change, nil
+	case how.trial:
+		return nil, change, ErrTooMuch
 	}
+	// Who called whom is told of other groups than now: it is made anew of the events that are kept.
+	s.o.Log.Warn("looking back begins anew: group_by was changed", "from", by, "to", groupBy(o), "slices", len(list))
+	for _, slice := range list {
+		change.Remove = append(change.Remove, slice.ID)
+	}
+	return nil, change, nil
+}
+
+// back gathers the calls that a run looks back on, those of slices and those since then, and adds to
+// w how the slices change.
+func (s *Schedule) back(ctx context.Context, w *gathered, o *detect.Options, list []store.Slice, how manner) error {
 	var after store.Slice // where the last slice ends: the new one begins there
 	if len(list) > 0 {
 		after = list[len(list)-1]
 	}
+	end := o.Runs.End
 	var added []store.Slice
-	if r.End > after.End {
-		slice, late, err := s.slice(ctx, o, after, r.End)
+	if end > after.End {
+		slice, late, err := s.slice(ctx, o, after, end)
 		if err != nil {
-			return change, err
+			return err
 		}
-		r.Late = late
-		if !r.ByHand { // a run by hand looks between the hours, and leaves the slices as they are
-			change.Add = append(change.Add, slice)
+		w.late = late
+		if !how.byHand { // a run by hand looks between the hours, and leaves the slices as they are
+			w.change.Add = append(w.change.Add, slice)
 		}
 		added = append(added, slice)
 	}
 	for _, slice := range append(list, added...) {
-		if slice.FirstNanos > r.End*1e9 {
+		if slice.FirstNanos > end*1e9 {
 			continue
 		}
-		if err := s.merge(ctx, g, slice); err != nil {
-			return change, err
+		if err := s.merge(ctx, w.g, slice); err != nil {
+			return err
 		}
 	}
-	if !r.ByHand {
-		err = s.compact(ctx, o, list, r.End, &change)
+	if how.byHand {
+		return nil
 	}
-	return change, err
+	return s.compact(ctx, o, list, end, &w.change)
 }
 
 // slice makes the slice of a run: the events up to its end that are in no slice before. late

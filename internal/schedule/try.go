@@ -39,10 +39,10 @@ func (s *Schedule) Try(ctx context.Context, o detect.Options, end int64, anew bo
 		return nil, err
 	}
 	how := manner{byHand: true, trial: true, anew: anew && size.Events <= MaxAnew}
-	l, err := s.try(ctx, o, end, how)
+	l, err := s.try(ctx, o, end, how, size)
 	if errors.Is(err, ErrTooMuch) && size.Events <= MaxAnew {
 		how.anew = true
-		l, err = s.try(ctx, o, end, how)
+		l, err = s.try(ctx, o, end, how, size)
 	}
 	if err != nil {
 		return nil, err
@@ -51,12 +51,38 @@ func (s *Schedule) Try(ctx context.Context, o detect.Options, end int64, anew bo
 }
 
 // try looks again where a run has put slices together meanwhile.
-func (s *Schedule) try(ctx context.Context, o detect.Options, end int64, how manner) (l *look, err error) {
+func (s *Schedule) try(ctx context.Context, o detect.Options, end int64, how manner, size store.Size) (l *look, err error) {
+	o.Runs = detect.Runs{Mode: detect.At, End: end}
 	for range 3 {
-		if l, err = s.look(ctx, o, end, how); !errors.Is(err, store.ErrNotFound) {
+		if l, err = s.tryOnce(ctx, o, how, size); !errors.Is(err, store.ErrNotFound) {
 			break
 		}
 	}
+	return l, err
+}
+
+func (s *Schedule) tryOnce(ctx context.Context, o detect.Options, how manner, size store.Size) (*look, error) {
+	started := s.o.Now().UTC()
+	list, _, err := s.past(ctx, &o, how)
+	if err != nil {
+		return nil, err
+	}
+	k, g, err := s.again(ctx, o, list, how, size)
+	if err != nil {
+		return nil, err
+	}
+	if k == nil {
+		k = &keep{end: o.Runs.End, anew: how.anew, oldest: size.OldestNanos, slices: idsOf(list)}
+		if k.through, err = s.o.Store.Position(ctx); err != nil {
+			return nil, err
+		}
+		if k.gathered, err = s.gather(ctx, o, list, store.SliceChange{}, how); err != nil {
+			return nil, err
+		}
+		g, _ = k.g.Again(o) // by the options of k itself: it is there
+	}
+	l, err := s.judge(ctx, g, k.gathered, &store.Run{End: o.Runs.End, StartedAt: started, ByHand: how.byHand})
+	s.kept.put(k, s.o.Now()) // also where nobody waits any more: the next trial is on its way
 	return l, err
 }
 

@@ -52,6 +52,13 @@ func (d *Dictionary) Text(n uint32) string {
 	return d.strings[n]
 }
 
+// Bytes returns about how much memory the strings take.
+func (d *Dictionary) Bytes() int64 {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return d.bytes
+}
+
 // Lost returns how often Number found no room.
 func (d *Dictionary) Lost() int64 {
 	d.mu.RLock()

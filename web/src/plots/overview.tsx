@@ -1,11 +1,11 @@
 import type { ComponentChildren } from "preact";
-import { useState } from "preact/hooks";
+import { useMemo, useState } from "preact/hooks";
 import type { Schema } from "../api/client";
 import { count, levelOf, plural } from "../lib/format";
 import { axis, num, timeTicks, treemap, valueTicks } from "../lib/geometry";
 import { safe } from "../lib/safe";
 import { offset, rfc3339, short, withUTC } from "../lib/time";
-import { and, clause } from "../lib/url";
+import { and, clause, noView } from "../lib/url";
 import { carry, useView } from "../ui/context";
 import { Text } from "../ui/parts";
 import { Numbers, timeLabel } from "./figure";
@@ -53,13 +53,39 @@ export function HostStack({ o }: { o: Overview }) {
   const gap = Math.min(3, wide * 0.12);
   const times = timeTicks(first, last, 5, offset(last));
   const narrowed = (t: Schema["TopHost"]) => and(view.q, clause(t.field, t.host));
-  const stepView = (i: number) => ({
-    from: rfc3339(Math.max(Date.parse(o.from), first + i * o.step_s * 1000)),
-    to: rfc3339(Math.min(Date.parse(o.to), first + (i + 1) * o.step_s * 1000 - 1000)),
-    view: "all",
-  });
-  const below = steps.map(() => 0);
-  const when = steps.map((_, i) => withUTC(first + i * o.step_s * 1000));
+  // A thousand links and blocks: made of parts, and once for what is pointed at as well.
+  const blocks = useMemo(() => {
+    const times = steps.map((_, i) => {
+      const from = rfc3339(Math.max(Date.parse(o.from), first + i * o.step_s * 1000));
+      const to = rfc3339(Math.min(Date.parse(o.to), first + (i + 1) * o.step_s * 1000 - 1000));
+      return { when: withUTC(first + i * o.step_s * 1000), link: carry("", noView, { from, to, view: "all" }).replace("?", "&") };
+    });
+    const below = steps.map(() => 0);
+    return o.top_hosts.map((t) => {
+      const link = carry("/findings", { ...noView, q: narrowed(t) });
+      return t.steps.map((v, i) => {
+        if (v === 0) return { v, href: "", shape: null };
+        const bottom = y.at(below[i] ?? 0);
+        below[i] = (below[i] ?? 0) + v;
+        const up = y.at(below[i] ?? 0);
+        const href = link + times[i]?.link;
+        const say = `${safe(t.host)}, ${times[i]?.when}: ${plural(v, "process", "processes")}`;
+        const shape = (
+          <a key={i} tabIndex={-1} href={href} aria-label={say}>
+            <title>{say}</title>
+            <rect
+              class="series"
+              x={num(m.l + i * wide + gap / 2)}
+              y={num(up)}
+              width={num(wide - gap)}
+              height={num(Math.max(0.5, bottom - up - 0.6))}
+            />
+          </a>
+        );
+        return { v, href, shape };
+      });
+    });
+  }, [o, view]);
   return (
     <div class="stack">
       <figure>
@@ -86,36 +112,18 @@ export function HostStack({ o }: { o: Overview }) {
               onPointerEnter={() => setOn(k)}
               onPointerLeave={() => setOn(null)}
             >
-              {t.steps.map((v, i) => {
-                if (v === 0) return null;
-                const bottom = y.at(below[i] ?? 0);
-                below[i] = (below[i] ?? 0) + v;
-                const up = y.at(below[i] ?? 0);
-                const say = `${safe(t.host)}, ${when[i]}: ${plural(v, "process", "processes")}`;
-                return (
-                  <a key={i} tabIndex={-1} href={carry("/findings", { ...view, q: narrowed(t) }, stepView(i))} aria-label={say}>
-                    <title>{say}</title>
-                    <rect
-                      class="series"
-                      x={num(m.l + i * wide + gap / 2)}
-                      y={num(up)}
-                      width={num(wide - gap)}
-                      height={num(Math.max(0.5, bottom - up - 0.6))}
-                    />
-                  </a>
-                );
-              })}
+              {blocks[k]?.map((b) => b.shape)}
             </g>
           ))}
         </svg>
         <Numbers
           head={["host", ...steps.map((s) => short(Date.parse(s.at)))]}
           rows={() =>
-            o.top_hosts.map((t) => [
+            o.top_hosts.map((t, k) => [
               <Text key="h">{t.host}</Text>,
-              ...t.steps.map((v, i) =>
+              ...(blocks[k] ?? []).map(({ v, href }, i) =>
                 v > 0 ? (
-                  <a key={i} href={carry("/findings", { ...view, q: narrowed(t) }, stepView(i))}>
+                  <a key={i} href={href}>
                     {v}
                   </a>
                 ) : (

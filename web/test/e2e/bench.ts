@@ -345,7 +345,7 @@ test("pages", async ({ browser }) => {
       },
       event: "keydown",
       act: () => filter.press("Enter"),
-      ready: another("#findings tr[data-row]"),
+      ready: another("#findings"), // two queries may have the same first row
     });
     await measure({
       name: `${which}: open a row`,
