@@ -123,7 +123,7 @@ func (s *Scanner) match(line []byte) bool {
 				return false
 			}
 			if n.slot >= 0 {
-				s.add(n.slot, kind, line[i:end])
+				s.values = append(s.values, Value{n.slot, kind, line[i:end]})
 			}
 			i = end
 		}

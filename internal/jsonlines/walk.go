@@ -2,7 +2,6 @@ package jsonlines
 
 import (
 	"bytes"
-	"slices"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -66,7 +65,7 @@ value:
 			return s.fail(line, i, "a value")
 		}
 		if at != nil && at.slot >= 0 {
-			s.add(at.slot, kind, line[i:end])
+			s.values = append(s.values, Value{at.slot, kind, line[i:end]})
 		}
 		if learn {
 			s.layout.scalar(line, i, end, at)
@@ -149,20 +148,8 @@ func (s *Scanner) addString(slot int, raw []byte) bool {
 		}
 		raw = s.scratch[start:len(s.scratch):len(s.scratch)]
 	}
-	s.add(slot, String, raw)
+	s.values = append(s.values, Value{slot, String, raw})
 	return true
-}
-
-// add adds a value. It is written where it stays: one that is made elsewhere and copied
-// makes the processor wait until all of it is there.
-func (s *Scanner) add(slot int, kind Kind, text []byte) {
-	n := len(s.values)
-	if n == cap(s.values) {
-		s.values = slices.Grow(s.values, 1)
-	}
-	s.values = s.values[:n+1]
-	v := &s.values[n]
-	v.Slot, v.Kind, v.Text = slot, kind, text
 }
 
 func skipSpace(line []byte, i int) int {

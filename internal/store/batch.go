@@ -105,7 +105,7 @@ type Batch struct {
 // Add adds an event. The label is what its sender called the place it goes to; the id is a
 // hash of the sender's name for the event, 0 when it has none.
 func (b *Batch) Add(e *event.Event, label string, id uint64) {
-	// Written where it stays, part by part: see Scanner.add of jsonlines.
+	// Written where it stays: one that is made elsewhere and copied makes the processor wait until all of it is there.
 	b.Rows = append(b.Rows, Row{})
 	r := &b.Rows[len(b.Rows)-1]
 	r.TimeNanos, r.IngestedNanos, r.DurationNanos = e.TimeNanos, e.IngestedNanos, e.DurationNanos
