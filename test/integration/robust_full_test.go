@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -82,13 +83,19 @@ inputs: {tail: {growing: {paths: ["`+logs+`"]}}}
 				t.Errorf("%s: got %s of %s, want 200", name, resp.Status, probe)
 			}
 		}
-		var inputs struct {
-			Inputs []struct {
-				Name, Health string
-				LastError    string `json:"last_error"`
-			}
+		type input struct {
+			Name, Health string
+			LastError    string `json:"last_error"`
 		}
-		c.call(t, http.MethodGet, "/inputs", nil, &inputs)
+		var inputs struct{ Inputs []input }
+		// Requests of an event or two may still find room, and then the input is well for a moment.
+		for range 20 {
+			c.call(t, http.MethodGet, "/inputs", nil, &inputs)
+			if !slices.ContainsFunc(inputs.Inputs, func(in input) bool { return in.Name == "bulk" && in.Health == "ok" }) {
+				break
+			}
+			s.refusal(t)
+		}
 		for _, in := range inputs.Inputs {
 			if in.Name == "growing" && w.lines > 0 && (in.Health != "failing" || !strings.Contains(in.LastError, "no room")) {
 				t.Errorf("%s: got health %s of files that are followed and %q, want them failing for want of room", name, in.Health, in.LastError)
@@ -97,7 +104,8 @@ inputs: {tail: {growing: {paths: ["`+logs+`"]}}}
 				t.Errorf("%s: got health %s of the input bulk and %q, want it failing for want of room", name, in.Health, in.LastError)
 			}
 		}
-		if stored, want := s.events(t), l.acknowledged(); stored < want {
+		want := l.acknowledged() // asked before: a few more may find room
+		if stored := s.events(t); stored < want {
 			t.Errorf("%s: got %d events, want the %d at least that were acknowledged", name, stored, want)
 		}
 	}
