@@ -15,7 +15,7 @@ import (
 // knows nothing of it.
 func TestRunsFollowTheClock(t *testing.T) {
 	w := simulated(t, 4*time.Hour)
-	start := time.Unix(0, w.events[0].TimeNanos).UTC().Truncate(time.Hour)
+	start := w.start()
 	synctest.Test(t, func(t *testing.T) {
 		f := &feed{world: w, store: memory.New(time.Now)}
 		f.until(t, start.Add(4*time.Hour))

@@ -37,13 +37,9 @@ func changed(t testing.TB, change func(o *detect.Options)) detect.Options {
 // schedule says that has tried nothing before.
 func TestTryReadsNothingTwice(t *testing.T) {
 	w := simulated(t, 7*time.Hour)
-	start := time.Unix(0, w.events[0].TimeNanos).UTC().Truncate(time.Hour)
 	reads := &counting{Store: memory.New(time.Now)}
-	f := &feed{world: w, store: reads}
-	s := f.schedule(t, nil)
-	f.until(t, start.Add(6*time.Hour+2*time.Minute))
-	due(t, s)
-	end := start.Add(6 * time.Hour).Unix()
+	f, s, last := w.ran(t, 6, reads, nil)
+	end := last.Unix()
 	address := func() string {
 		for _, e := range w.events {
 			if e.DestinationIP.IsGlobalUnicast() && !e.DestinationIP.IsPrivate() {
@@ -103,7 +99,7 @@ func TestTryReadsNothingTwice(t *testing.T) {
 		{"no rank does", none, changed(t, func(o *detect.Options) { o.Rank = nil }), end, false, true},
 		{"the settings of the run do", none, settings(t), end, false, true},
 		{"a run does", func() {
-			f.until(t, start.Add(7*time.Hour+2*time.Minute))
+			f.until(t, last.Add(time.Hour+2*time.Minute))
 			due(t, s)
 		}, settings(t), end, false, true},
 	} {
@@ -130,14 +126,9 @@ func TestTryReadsNothingTwice(t *testing.T) {
 }
 
 func TestWhatIsKeptOfTrialsGoes(t *testing.T) {
-	w := simulated(t, 2*time.Hour)
-	start := time.Unix(0, w.events[0].TimeNanos).UTC().Truncate(time.Hour)
 	reads := &counting{Store: memory.New(time.Now)}
-	f := &feed{world: w, store: reads}
-	s := f.schedule(t, nil)
-	f.until(t, start.Add(2*time.Hour+2*time.Minute))
-	due(t, s)
-	end := start.Add(2 * time.Hour).Unix()
+	f, s, last := simulated(t, 2*time.Hour).ran(t, 2, reads, nil)
+	end := last.Unix()
 	try := func() int {
 		before := reads.in
 		if _, err := s.Try(t.Context(), settings(t), end, false); err != nil {
@@ -163,13 +154,8 @@ func TestWhatIsKeptOfTrialsGoes(t *testing.T) {
 
 // TestATrialThatIsGivenUp leaves what it gathered to the one that comes in its place.
 func TestATrialThatIsGivenUp(t *testing.T) {
-	w := simulated(t, 2*time.Hour)
-	start := time.Unix(0, w.events[0].TimeNanos).UTC().Truncate(time.Hour)
-	f := &feed{world: w, store: memory.New(time.Now)}
-	s := f.schedule(t, nil)
-	f.until(t, start.Add(2*time.Hour+2*time.Minute))
-	due(t, s)
-	end := start.Add(2 * time.Hour).Unix()
+	_, s, last := simulated(t, 2*time.Hour).ran(t, 2, memory.New(time.Now), nil)
+	end := last.Unix()
 	if _, err := s.Try(t.Context(), settings(t), end, false); err != nil {
 		t.Fatal(err)
 	}

@@ -68,6 +68,11 @@ func simulated(t testing.TB, length time.Duration) *world {
 	return w
 }
 
+// start returns the hour in which the events begin.
+func (w *world) start() time.Time {
+	return time.Unix(0, w.events[0].TimeNanos).UTC().Truncate(time.Hour)
+}
+
 // scanned returns the documents of one run over the file.
 func (w *world) scanned(t testing.TB, end int64) (docs []string) {
 	t.Helper()
@@ -130,6 +135,18 @@ func (f *feed) schedule(t testing.TB, change func(*Options)) *Schedule {
 	return s
 }
 
+// ran returns a feed of the first hours of a world into a store, and a schedule of it that has made the
+// runs that were due then: the last one's end is returned, too.
+func (w *world) ran(t testing.TB, hours int, into store.Store, change func(*Options)) (f *feed, s *Schedule, end time.Time) {
+	t.Helper()
+	f = &feed{world: w, store: into}
+	s = f.schedule(t, change)
+	end = w.start().Add(time.Duration(hours) * time.Hour)
+	f.until(t, end.Add(2*time.Minute))
+	due(t, s)
+	return f, s, end
+}
+
 // due makes all runs that are due and returns their ends.
 func due(t testing.TB, s *Schedule) (ends []int64) {
 	t.Helper()
@@ -164,7 +181,7 @@ func stored(t testing.TB, s store.Store, end int64) (docs []string) {
 // ends at the same time, document for document.
 func TestRunsFindWhatScanFinds(t *testing.T) {
 	w := simulated(t, 30*time.Hour) // long enough for the slices of a day to be put together
-	start := time.Unix(0, w.events[0].TimeNanos).UTC().Truncate(time.Hour)
+	start := w.start()
 	for _, tt := range []struct {
 		name  string
 		every int // hours between looks of the schedule: the others are made up for
@@ -205,7 +222,7 @@ func TestRunsFindWhatScanFinds(t *testing.T) {
 
 func TestSlicesArePutTogether(t *testing.T) {
 	w := simulated(t, 8*time.Hour)
-	start := time.Unix(0, w.events[0].TimeNanos).UTC().Truncate(time.Hour)
+	start := w.start()
 	f := &feed{world: w, store: memory.New(time.Now)}
 	s := f.schedule(t, func(o *Options) { o.Every = 2 * time.Hour })
 	day := 12
@@ -247,11 +264,8 @@ func TestSlicesArePutTogether(t *testing.T) {
 
 func TestLateEventsCountInTheNextRun(t *testing.T) {
 	w := simulated(t, 6*time.Hour)
-	start := time.Unix(0, w.events[0].TimeNanos).UTC().Truncate(time.Hour)
-	f := &feed{world: w, store: memory.New(time.Now)}
-	s := f.schedule(t, nil)
-	f.until(t, start.Add(3*time.Hour+2*time.Minute))
-	due(t, s)
+	start := w.start()
+	f, s, _ := w.ran(t, 3, memory.New(time.Now), nil)
 	// The events of the fourth hour come in the middle of the fifth.
 	f.now = start.Add(4*time.Hour + 2*time.Minute)
 	due(t, s)
@@ -300,7 +314,7 @@ func (f *failing) SaveRun(ctx context.Context, r *store.Run, l []store.Finding, 
 
 func TestARunThatFailsIsMadeAgain(t *testing.T) {
 	w := simulated(t, 2*time.Hour)
-	start := time.Unix(0, w.events[0].TimeNanos).UTC().Truncate(time.Hour)
+	start := w.start()
 	bad := &failing{Store: memory.New(time.Now), save: true}
 	f := &feed{world: w, store: bad}
 	var told []error
@@ -320,11 +334,8 @@ func TestARunThatFailsIsMadeAgain(t *testing.T) {
 
 func TestRunAt(t *testing.T) {
 	w := simulated(t, 4*time.Hour)
-	start := time.Unix(0, w.events[0].TimeNanos).UTC().Truncate(time.Hour)
-	f := &feed{world: w, store: memory.New(time.Now)}
-	s := f.schedule(t, nil)
-	f.until(t, start.Add(3*time.Hour+2*time.Minute))
-	due(t, s)
+	start := w.start()
+	f, s, _ := w.ran(t, 3, memory.New(time.Now), nil)
 	f.until(t, start.Add(4*time.Hour))
 	before, err := f.store.Slices(t.Context())
 	if err != nil {
@@ -359,7 +370,7 @@ func TestRunAt(t *testing.T) {
 
 func TestTrace(t *testing.T) {
 	w := simulated(t, 6*time.Hour)
-	start := time.Unix(0, w.events[0].TimeNanos).UTC().Truncate(time.Hour)
+	start := w.start()
 	f := &feed{world: w, store: memory.New(time.Now)}
 	s := f.schedule(t, nil)
 	f.until(t, start.Add(6*time.Hour))
@@ -380,7 +391,7 @@ func TestTrace(t *testing.T) {
 
 func TestRunsTooFarBackAreLeftOut(t *testing.T) {
 	w := simulated(t, 2*time.Hour)
-	start := time.Unix(0, w.events[0].TimeNanos).UTC().Truncate(time.Hour)
+	start := w.start()
 	f := &feed{world: w, store: memory.New(time.Now)}
 	var log bytes.Buffer
 	s := f.schedule(t, func(o *Options) {
@@ -399,7 +410,7 @@ func TestRunsTooFarBackAreLeftOut(t *testing.T) {
 
 func TestRunsWaitForInputs(t *testing.T) {
 	w := simulated(t, 2*time.Hour)
-	start := time.Unix(0, w.events[0].TimeNanos).UTC().Truncate(time.Hour)
+	start := w.start()
 	f := &feed{world: w, store: memory.New(time.Now)}
 	ready := false
 	s := f.schedule(t, func(o *Options) { o.Ready = func() bool { return ready } })
@@ -441,13 +452,8 @@ func TestNewChecksItsOptions(t *testing.T) {
 }
 
 func TestTryStoresNothing(t *testing.T) {
-	w := simulated(t, 6*time.Hour)
-	start := time.Unix(0, w.events[0].TimeNanos).UTC().Truncate(time.Hour)
-	f := &feed{world: w, store: memory.New(time.Now)}
-	s := f.schedule(t, nil)
-	f.until(t, start.Add(6*time.Hour+2*time.Minute))
-	due(t, s)
-	end := start.Add(6 * time.Hour).Unix()
+	f, s, last := simulated(t, 6*time.Hour).ran(t, 6, memory.New(time.Now), nil)
+	end := last.Unix()
 	want := stored(t, f.store, end)
 	docs := func(o detect.Options) (docs []string) {
 		trial, err := s.Try(t.Context(), o, end, false)
@@ -483,7 +489,7 @@ func documents(trial *Trial) (docs []string) {
 // it was gathered before.
 func TestTryOfAnotherFilter(t *testing.T) {
 	w := simulated(t, 6*time.Hour)
-	start := time.Unix(0, w.events[0].TimeNanos).UTC().Truncate(time.Hour)
+	start := w.start()
 	f := &feed{world: w, store: memory.New(time.Now)}
 	s := f.schedule(t, nil)
 	for h := 1; h <= 6; h++ {
@@ -567,16 +573,11 @@ func TestDays(t *testing.T) {
 }
 
 func TestTryOfOtherGroups(t *testing.T) {
-	w := simulated(t, 3*time.Hour)
-	start := time.Unix(0, w.events[0].TimeNanos).UTC().Truncate(time.Hour)
-	f := &feed{world: w, store: memory.New(time.Now)}
 	var log bytes.Buffer
-	s := f.schedule(t, func(o *Options) { o.Log = slog.New(slog.NewTextHandler(&log, nil)) })
-	f.until(t, start.Add(3*time.Hour+2*time.Minute))
-	due(t, s)
+	f, s, end := simulated(t, 3*time.Hour).ran(t, 3, memory.New(time.Now), func(o *Options) { o.Log = slog.New(slog.NewTextHandler(&log, nil)) })
 	o := settings(t)
 	o.GroupBy = []event.Field{event.HostName, event.UserName}
-	trial, err := s.Try(t.Context(), o, start.Add(3*time.Hour).Unix(), false)
+	trial, err := s.Try(t.Context(), o, end.Unix(), false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -588,10 +589,10 @@ func TestTryOfOtherGroups(t *testing.T) {
 	}
 	f.store = &many{Store: f.store}
 	s = f.schedule(t, nil)
-	if _, err := s.Try(t.Context(), o, start.Add(3*time.Hour).Unix(), true); !errors.Is(err, ErrTooMuch) {
+	if _, err := s.Try(t.Context(), o, end.Unix(), true); !errors.Is(err, ErrTooMuch) {
 		t.Errorf("of too many events: got %v, want %v", err, ErrTooMuch)
 	}
-	if trial, err := s.Try(t.Context(), settings(t), start.Add(3*time.Hour).Unix(), true); err != nil || trial.Anew {
+	if trial, err := s.Try(t.Context(), settings(t), end.Unix(), true); err != nil || trial.Anew {
 		t.Errorf("of too many events by another filter: got %+v and %v, want a look at slices", trial, err)
 	}
 }
@@ -607,16 +608,11 @@ func (m *many) Size(ctx context.Context) (store.Size, error) {
 
 // TestTryWhileSlicesArePutTogether loses a slice between the list of slices and its data.
 func TestTryWhileSlicesArePutTogether(t *testing.T) {
-	w := simulated(t, 3*time.Hour)
-	start := time.Unix(0, w.events[0].TimeNanos).UTC().Truncate(time.Hour)
 	lost := &losing{Store: memory.New(time.Now)}
-	f := &feed{world: w, store: lost}
-	s := f.schedule(t, nil)
-	f.until(t, start.Add(3*time.Hour+2*time.Minute))
-	due(t, s)
+	_, s, end := simulated(t, 3*time.Hour).ran(t, 3, lost, nil)
 	for _, times := range []int{1, 5} {
 		lost.times = times
-		if _, err := s.Try(t.Context(), settings(t), start.Add(3*time.Hour).Unix(), false); (err != nil) != (times == 5) {
+		if _, err := s.Try(t.Context(), settings(t), end.Unix(), false); (err != nil) != (times == 5) {
 			t.Errorf("lost %d times: got %v", times, err)
 		}
 	}
@@ -638,7 +634,7 @@ func (l *losing) SliceData(ctx context.Context, id int64, part int) ([]byte, err
 
 func TestOtherGroupsBeginAnew(t *testing.T) {
 	w := simulated(t, 6*time.Hour)
-	start := time.Unix(0, w.events[0].TimeNanos).UTC().Truncate(time.Hour)
+	start := w.start()
 	f := &feed{world: w, store: memory.New(time.Now)}
 	s := f.schedule(t, nil)
 	for h := 1; h <= 5; h++ {
