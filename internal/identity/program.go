@@ -54,8 +54,8 @@ func KnownSoftware(name string) string {
 	return ""
 }
 
-// MakersDomain reports whether a registrable domain belongs to the maker of a product of
-// KnownSoftware. It speaks of domains where the maker alone serves.
+// MakersDomain reports whether a registrable domain is one that the maker of a product of
+// KnownSoftware runs.
 func MakersDomain(software, domain string) bool {
 	return slices.Contains(makers()[software], domain)
 }

@@ -806,10 +806,10 @@ var pieces = []Piece{
 		},
 	},
 	{
-		Name: "maker", Doc: "Whether known software calls a domain of its maker. The name of the software is credited as above.",
+		Name: "maker", Doc: "Whether known software, browsers apart, calls a domain that its maker runs. The name of the software is credited as above.",
 		Levels: []Level{
-			{"own", Against, "the domain is its maker's, and the maker alone serves there"},
-			{"others", Plain, "it is another, or only addresses are known"},
+			{"own", Against, "it does"},
+			{"others", Plain, "it calls another, or only addresses are known"},
 		},
 		level: func(v view) uint8 {
 			switch {
