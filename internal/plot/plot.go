@@ -159,6 +159,9 @@ func (p *canvas) end(c Caption) *Picture {
 	return &Picture{Caption: c, high: p.high, marks: p.String()}
 }
 
+// halved is a coordinate to half a unit: two marks that are wider and nearer to each other are one.
+func halved(f float64) float64 { return math.Round(f*2) / 2 }
+
 // num writes a coordinate with at most one decimal: finer is not seen.
 func num(f float64) string { return strconv.FormatFloat(math.Round(f*10)/10, 'f', -1, 64) }
 
@@ -446,7 +449,7 @@ func Bytes(c Caption, values []float64, w Window, tested *Tested) *Picture {
 			peaks.WriteString("M" + num(at-4) + " " + num(top+7) + "l4-7l4 7z")
 			continue
 		}
-		if m := "M" + num(at) + " " + num(y.at(v)) + "h0"; m != last {
+		if m := "M" + num(halved(at)) + " " + num(halved(y.at(v))) + "h0"; m != last {
 			points.WriteString(m)
 			last = m
 		}

@@ -1,7 +1,6 @@
 package plot
 
 import (
-	"math"
 	"slices"
 	"strings"
 	"time"
@@ -154,7 +153,7 @@ func Raster(c Caption, calls Calls, fromNanos, toNanos int64, zone *time.Locatio
 		if calls.Failed != nil && calls.Failed[i] {
 			kind, high = 1, 0.4
 		}
-		x := math.Round(p.x.at(part)*2) / 2
+		x := halved(p.x.at(part))
 		l := &last[kind]
 		if l.row == row && l.x == x { // ticks of one place are one
 			ticks[l.tick].Calls++

@@ -211,7 +211,7 @@ func TestPicturesAreWellFormed(t *testing.T) {
 			if !bytes.Contains(svg, []byte("<title")) || !bytes.Contains(svg, []byte("<desc")) {
 				t.Errorf("%v: picture %d has no text alternative", r.Group.Values, i)
 			}
-			if len(svg) > 45_000 {
+			if len(svg) > 40_000 {
 				t.Errorf("%v: picture %d: got %d bytes", r.Group.Values, i, len(svg))
 			}
 		}
