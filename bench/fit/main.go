@@ -108,14 +108,11 @@ func run() error {
 		reason = 4.6
 	)
 	for i, p := range pieces {
-		for j, l := range p.Levels {
-			switch {
-			case p.Name == "timing" && l.Side == rank.Against: // rows without a timer are not among those that are fitted
-				w.Points[i][j] = hand[i][j]
-			case p.Name == "known_software" || p.Name == "maker":
-				// The worlds put a third of the implants into common processes and teach that names tell
-				// nothing, and have few makers of real names. An analyst wants them to tell a little.
-				w.Points[i][j] = min(w.Points[i][j], hand[i][j])
+		if p.Name == "timing" { // rows without a timer are not among those that are fitted
+			for j, l := range p.Levels {
+				if l.Side == rank.Against {
+					w.Points[i][j] = hand[i][j]
+				}
 			}
 		}
 	}
@@ -175,11 +172,12 @@ func writeReport(path string, opts fit.Options, pieces []rank.Piece, data, test 
 
 // doubts say how much less than other pieces the simulated worlds can teach about some: what
 // periods, jitters and sizes implants have is the operator's choice, and what a simulator draws is
-// its author's.
+// its author's. Of names they teach next to nothing: a third of the implants are in common processes,
+// and few makers have their real domains, so that the points of names stay what one would say by hand.
 var doubts = map[string]float64{
 	"jitter": 100, "period": 200, "regimes": 20, "failed": 500, "balance": 500, "missed": 20, "siblings": 10, "payload": 20,
 	"kind": 20, "hours": 10, "sent_spread": 10, "received_spread": 10, "span": 10, "callbacks": 10, "lasting": 10, "port": 10,
-	"parent": 5, "script_host": 5, "maker": 2000,
+	"parent": 5, "script_host": 5, "known_software": 1e5, "maker": 2000,
 }
 
 // readPrior returns the points of a model in logits.
