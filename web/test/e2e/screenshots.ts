@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import type { Page } from "@playwright/test";
 import { expect, open, settled, test } from "./base";
@@ -78,4 +79,16 @@ test("tuning and filters", async ({ page }) => {
   await page.getByLabel("Values to add").fill("splunkd");
   await expect(page.locator("#change tr[data-row]").first()).toBeVisible();
   await page.screenshot({ path: out("filters-light"), fullPage: true });
+});
+
+test("report", async ({ page, bad }) => {
+  bad.allow = [/^request to file:/];
+  const root = join(import.meta.dirname, "../../..");
+  const report = test.info().outputPath("report.html");
+  const scan = ["scan", "-q", "-o", "csv", "--report", report, join(root, "testdata/sample")];
+  // FRESNEL_... of this suite would be read as settings.
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("FRESNEL")));
+  execFileSync(join(root, "build/fresnel"), scan, { env });
+  await page.goto(`file://${report}`);
+  await page.screenshot({ path: join(root, "docs/img/report.png") });
 });
