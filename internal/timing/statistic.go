@@ -111,9 +111,13 @@ func localEdge(bin int) float64 {
 	return math.Ldexp(1+float64(sub)/(1<<localBits), octave-localOctaves)
 }
 
-// localRatios holds the log-likelihood ratio of a u in each bin, by shape and noise.
-var localRatios = sync.OnceValue(func() *[len(localShapes)][len(localNoise)][localBins]float64 {
-	r := new([len(localShapes)][len(localNoise)][localBins]float64)
+// localModels is the number of models that local tries: each shape with each noise.
+const localModels = len(localShapes) * len(localNoise)
+
+// localRatios holds the log-likelihood ratios of a u in each bin: of each shape, with each noise.
+// Those of one bin stand together, since a sum that is one of many does not wait for itself.
+var localRatios = sync.OnceValue(func() *[localBins][localModels]float64 {
+	r := new([localBins][localModels]float64)
 	for i, k := range localShapes {
 		a, _ := math.Lgamma(k + 0.5)
 		b, _ := math.Lgamma(k)
@@ -128,7 +132,7 @@ var localRatios = sync.OnceValue(func() *[len(localShapes)][len(localNoise)][loc
 				mean += math.Exp(norm+(k-1)*math.Log1p(-u*u)) / steps
 			}
 			for j, noise := range localNoise {
-				r[i][j][bin] = math.Log(noise + (1-noise)*mean)
+				r[bin][i*len(localNoise)+j] = math.Log(noise + (1-noise)*mean)
 			}
 		}
 	}
@@ -170,18 +174,19 @@ func (a *Analyzer) local(l *level) (stat float64, n int) {
 			count++
 		}
 	}
+	var sums [localModels]float64
 	ratios := localRatios()
-	for i := range ratios {
-		for j := range ratios[i] {
-			sum := 0.0
-			for _, bin := range filled[:count] {
-				sum += hist[bin] * ratios[i][j][bin]
-			}
-			if localShapes[i] < localSure {
-				sum = min(sum, bound)
-			}
-			stat = max(stat, sum)
+	for _, bin := range filled[:count] {
+		n, of := hist[bin], &ratios[bin]
+		for i := range sums {
+			sums[i] += n * of[i]
 		}
+	}
+	for i, sum := range sums {
+		if localShapes[i/len(localNoise)] < localSure {
+			sum = min(sum, bound)
+		}
+		stat = max(stat, sum)
 	}
 	if wide && stat > 0 {
 		// Gaps of a Pareto distribution have logarithms of ratios with a Laplace distribution.
