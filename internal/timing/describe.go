@@ -207,6 +207,6 @@ func regimePeriod(a *Analyzer, l *level, start, end int) float64 {
 	if len(s) == 0 {
 		return 0
 	}
-	slices.Sort(s)
+	a.sorter.sort(s)
 	return quantile(s, 0.5)
 }

@@ -5,10 +5,7 @@
 // clock, no I/O, no goroutines.
 package timing
 
-import (
-	"math"
-	"slices"
-)
+import "math"
 
 // MinCalls is the least number of callbacks that can be tested: three gaps.
 const MinCalls = 4
@@ -74,6 +71,7 @@ type Analyzer struct {
 	hist, across []int32
 	places       []int32
 	gaps         []uint64
+	sorter       sorter
 }
 
 // A level is a series after calls closer than a threshold were merged into callbacks.
@@ -225,14 +223,14 @@ func (a *Analyzer) levels(c *Calls) []level {
 	failed := func(i int) bool { return c.Failed != nil && c.Failed[from+i] }
 	hole := func(i int) bool { return c.Holes != nil && i > 0 && c.Holes[from+i] }
 	dither := float64(tick) / 1000
-	a.level[0].fill(millis, failed, hole, base, dither)
+	a.level[0].fill(millis, failed, hole, base, dither, &a.sorter)
 	l0 := &a.level[0]
 	count := 1
 	if len(l0.gaps) >= 6 {
 		jumps, n := l0.jumps()
 		for _, m := range jumps[:n] {
 			l := &a.level[count]
-			l.fill(millis, failed, hole, m, dither)
+			l.fill(millis, failed, hole, m, dither, &a.sorter)
 			if len(l.times) >= MinCalls {
 				count++
 			}
@@ -249,7 +247,7 @@ func (a *Analyzer) levels(c *Calls) []level {
 // Times are known only to a tick, and gaps of equal ticks would look more alike than they
 // are: every time is moved by a fraction of a tick that looks random and depends on the
 // call's place alone.
-func (l *level) fill(millis []int64, failed, hole func(int) bool, merge, tick float64) {
+func (l *level) fill(millis []int64, failed, hole func(int) bool, merge, tick float64, sort *sorter) {
 	l.merge, l.failed = merge, 0
 	l.times, l.at, l.gaps = l.times[:0], l.at[:0], l.gaps[:0]
 	answered := true
@@ -284,7 +282,7 @@ func (l *level) fill(millis []int64, failed, hole func(int) bool, merge, tick fl
 			l.sorted = append(l.sorted, g)
 		}
 	}
-	slices.Sort(l.sorted)
+	sort.sort(l.sorted)
 }
 
 // fraction returns a number in [0, 1) that depends on x as if it were random (splitmix64).
