@@ -247,6 +247,9 @@ var binEdges = func() (edges [peakBins + 2*peakSide]float64) {
 
 func binEdge(bin int) float64 { return binEdges[bin+peakSide] }
 
+// peakGaps is the number of gaps that peak looks at.
+func (l *level) peakGaps() int { return min(len(l.at), peakCalls) - 1 }
+
 // A peak is a window of bins of lags that holds more pairs of calls than it should.
 type peak struct {
 	ratio    float64 // log-likelihood ratio of the count
@@ -259,13 +262,13 @@ type peak struct {
 // the times around it lead to expect: a timer among other calls, several timers. Its
 // statistic is the largest log-likelihood ratio of a Poisson count in a window of lags. The
 // calls of two bursts make many pairs that are as far apart as the bursts, so of all pairs
-// around the same longest gap about equal lags count once.
-func (a *Analyzer) peak(l *level) (p peak, n int) {
-	times := l.at[max(0, len(l.at)-peakCalls):]
-	n = len(times) - 1
+// around the same longest gap about equal lags count once. What does not go beyond a ratio is not told.
+func (a *Analyzer) peak(l *level, beyond float64) (p peak, n int) {
+	n = l.peakGaps()
 	if n < peakLeastGaps {
 		return peak{}, 0
 	}
+	times := l.at[len(l.at)-n-1:]
 	if a.hist == nil {
 		a.hist, a.across = make([]int32, peakBins), make([]int32, peakBins>>peakNear)
 	}
@@ -317,6 +320,7 @@ func (a *Analyzer) peak(l *level) (p peak, n int) {
 	if high <= low {
 		return peak{}, 0
 	}
+	p.ratio = beyond * (1 - 1e-9) // which may be rounded
 	sum := a.sums(low, high)
 	// A window that holds few pairs is none, and in most places the widest holds few.
 	places := slices.Grow(a.places[:0], high-low+1)[:high-low+1]
@@ -379,6 +383,9 @@ func (a *Analyzer) peak(l *level) (p peak, n int) {
 				p = peak{r, from, to, seen, expected}
 			}
 		}
+	}
+	if p.seen == 0 {
+		p.ratio = 0
 	}
 	return p, n
 }

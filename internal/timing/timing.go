@@ -161,8 +161,8 @@ func (a *Analyzer) score(c *Calls) (score float64, best test, lv, steady *level)
 		if len(l.times) < MinCalls {
 			continue
 		}
-		for t := testShape; t < testCount; t++ {
-			stat, n := a.statistic(t, l, i)
+		for _, t := range [...]test{testShape, testLocal, testGrowth} {
+			stat, n := a.statistic(t, l)
 			if n < MinCalls-1 {
 				continue
 			}
@@ -175,6 +175,14 @@ func (a *Analyzer) score(c *Calls) (score float64, best test, lv, steady *level)
 			}
 		}
 	}
+	// Merging would only take calls away from peaks. Finding them costs most, and less where they
+	// need not be told that the other tests outdo.
+	if l := &levels[0]; l.peakGaps() >= peakLeastGaps {
+		p, n := a.peak(l, nullTests[testPeak].statistic(l.peakGaps(), score, ratioScore))
+		if s := testScore(testPeak, n, p.ratio); s > score {
+			score, best, lv = s, testPeak, l
+		}
+	}
 	if alike < max(clearScore, score/2) {
 		steady = nil
 	}
@@ -185,17 +193,14 @@ func (a *Analyzer) score(c *Calls) (score float64, best test, lv, steady *level)
 const clearScore = 8
 
 // statistic returns a test's statistic on a level and the number of gaps that it saw.
-func (a *Analyzer) statistic(t test, l *level, i int) (stat float64, n int) {
+func (a *Analyzer) statistic(t test, l *level) (stat float64, n int) {
 	switch t {
 	case testShape:
 		return a.shape(l)
 	case testLocal:
 		return a.local(l)
 	case testPeak:
-		if i > 0 { // merging would only take calls away from it
-			return 0, 0
-		}
-		p, n := a.peak(l)
+		p, n := a.peak(l, 0)
 		return p.ratio, n
 	default:
 		return a.growth(l)
