@@ -450,21 +450,23 @@ func (a *Analyzer) growth(l *level) (stat float64, n int) {
 	sum, last := 0.0, 0.0
 	for i := 1; i < len(l.gaps); i++ {
 		g, h := l.gaps[i-1], l.gaps[i]
-		grows := g > 0 && h > growthLeast*g && h < growthMost*g
-		ratio := 0.0
-		if grows {
-			ratio = math.Log(h / g)
+		factor := 0.0
+		if g > 0 && h > growthLeast*g && h < growthMost*g {
+			factor = h / g
 		}
-		if apart := math.Abs(ratio - last); grows && last > 0 && apart < growthSpread {
-			sum -= math.Log(max(apart, 0.005))
-			stat = max(stat, sum)
-		} else {
+		alike := false
+		// Most are far apart, which is told without a logarithm.
+		if factor > 0 && last > 0 && factor < growthAlike*last && last < growthAlike*factor {
+			if apart := math.Abs(math.Log(factor) - math.Log(last)); apart < growthSpread {
+				alike = true
+				sum -= math.Log(max(apart, 0.005))
+				stat = max(stat, sum)
+			}
+		}
+		if !alike {
 			sum = 0
 		}
-		last = 0
-		if grows {
-			last = ratio
-		}
+		last = factor
 	}
 	return stat, len(l.gaps)
 }
@@ -474,4 +476,5 @@ const (
 	growthLeast  = 1.15
 	growthMost   = 4
 	growthSpread = 0.2
+	growthAlike  = 1.23 // somewhat more than e^growthSpread
 )
