@@ -122,9 +122,12 @@ func (a *API) documents(ctx context.Context, list []*seen) ([]Document, error) {
 			one.doc = a.index.shelf.get(one.runEnd, one.id)
 		}
 		if one.doc == nil {
-			var err error
-			if one.doc, err = a.index.doc(one.runEnd, one.place, one.id); err != nil {
+			f, err := a.index.finding(one.runEnd, one.place, one.id)
+			if err != nil {
 				return nil, err
+			}
+			if f != nil {
+				one.doc = f.Doc
 			}
 		}
 		if one.doc == nil {

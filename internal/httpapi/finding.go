@@ -151,7 +151,10 @@ type idParams struct {
 
 // finding returns a finding by its id.
 func (a *API) finding(ctx context.Context, id string) (*store.Finding, *stored, error) {
-	f, err := a.o.Store.Finding(ctx, id)
+	f, err := a.index.newest(ctx, id)
+	if f == nil && err == nil {
+		f, err = a.o.Store.Finding(ctx, id)
+	}
 	if err != nil {
 		if errors.Is(err, store.ErrNotFound) {
 			err = refuse(http.StatusNotFound, "not_found", "there is no finding of the id %s", id)

@@ -434,7 +434,7 @@ func (x *index) readPart(ctx context.Context, reader *reader, runs []store.Run, 
 			byEnd[f.RunEnd] = run
 		}
 		run.findings = append(run.findings, one)
-		run.add(f.Doc)
+		run.add(f)
 		return failed == nil
 	})
 	return byEnd, cmp.Or(failed, err)
@@ -469,17 +469,61 @@ func (x *index) unpack() {
 	oldest.docs = nil
 }
 
-// doc returns the document of the finding at a place of a run; nil when it is not there.
-func (x *index) doc(end int64, place int, id findingID) (Document, error) {
+// finding returns the finding at a place of a run as the store has it; nil when it is not there.
+func (x *index) finding(end int64, place int, id findingID) (*store.Finding, error) {
 	x.mu.Lock()
 	run := x.byEnd[end]
-	if run == nil || run.docs == nil || place >= len(run.entries) || run.entries[place].id != id {
-		x.mu.Unlock()
+	x.mu.Unlock()
+	if run == nil || place >= len(run.entries) || run.entries[place].id != id {
 		return nil, nil
 	}
+	return x.unpacked(end, run, place)
+}
+
+// unpacked returns the finding at a place of a run; nil when its document had no room.
+func (x *index) unpacked(end int64, run *runIndex, place int) (*store.Finding, error) {
+	x.mu.Lock()
 	docs := run.docs
 	x.mu.Unlock()
-	return docs.doc(place)
+	if docs == nil {
+		return nil, nil
+	}
+	doc, group, err := docs.at(place)
+	if err != nil {
+		return nil, err
+	}
+	e := &run.entries[place]
+	return &store.Finding{ID: e.id.String(), RunEnd: end, Group: group, Score: e.score, Doc: doc}, nil
+}
+
+// newest returns what the latest run that has an id says of it, as the store would; nil when it is in
+// none of the latest runs that are here, of which none is missing: then the store knows.
+func (x *index) newest(ctx context.Context, id string) (*store.Finding, error) {
+	wanted, err := idOf(&store.Finding{ID: id})
+	if err != nil {
+		return nil, nil // which the store has not, either
+	}
+	x.mu.Lock()
+	most := len(x.byEnd)
+	x.mu.Unlock()
+	runs, err := x.runs.RunsIn(ctx, firstSecond, lastSecond, most)
+	if err != nil {
+		return nil, err
+	}
+	for i := range runs {
+		x.mu.Lock()
+		run := x.byEnd[runs[i].End]
+		x.mu.Unlock()
+		if run == nil || run.version != versionOf(&runs[i]) {
+			return nil, nil
+		}
+		for k := range run.entries {
+			if run.entries[k].id == wanted {
+				return x.unpacked(runs[i].End, run, k)
+			}
+		}
+	}
+	return nil, nil
 }
 
 func (n number) orNone() float64 {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"github.com/klauspost/compress/s2"
+
+	"fresnel/internal/store"
 )
 
 // packedBytes bounds the documents that an index keeps packed: some 200,000, of 300 bytes each.
@@ -13,24 +15,25 @@ const packedBytes = 64 << 20
 // take a fifth of what they take one by one, and 15 µs to unpack.
 const packTogether = 16
 
-// A pack is the documents of a run, in their order. It does not change and is safe for concurrent use.
+// A pack is the documents of a run with their groups, in their order. It does not change and is safe
+// for concurrent use.
 type pack struct {
-	blocks [][]byte // of packTogether documents each, the last of fewer
-	ends   []uint32 // of the documents in their unpacked blocks
+	blocks [][]byte    // of packTogether documents each, the last of fewer
+	ends   [][2]uint32 // of the documents and, behind them, of their groups in the unpacked blocks
 	bytes  int
 }
 
-// doc returns a document by its place.
-func (p *pack) doc(place int) (Document, error) {
+// at returns the document and the group at a place.
+func (p *pack) at(place int) (Document, string, error) {
 	block, err := s2.Decode(nil, p.blocks[place/packTogether])
 	if err != nil {
-		return nil, fmt.Errorf("packed documents: %w", err)
+		return nil, "", fmt.Errorf("packed documents: %w", err)
 	}
-	begin := uint32(0)
+	begin, end := uint32(0), p.ends[place]
 	if place%packTogether > 0 {
-		begin = p.ends[place-1]
+		begin = p.ends[place-1][1]
 	}
-	return block[begin:p.ends[place]:p.ends[place]], nil
+	return block[begin:end[0]:end[0]], string(block[end[0]:end[1]]), nil
 }
 
 // A packer makes a pack. The zero value is empty.
@@ -39,10 +42,12 @@ type packer struct {
 	pending []byte // documents of the block that is not yet full
 }
 
-// add adds a document, which it does not keep.
-func (p *packer) add(doc []byte) {
-	p.pending = append(p.pending, doc...)
-	p.out.ends = append(p.out.ends, uint32(len(p.pending)))
+// add adds the document of a finding and its group; it keeps neither.
+func (p *packer) add(f *store.Finding) {
+	p.pending = append(p.pending, f.Doc...)
+	doc := len(p.pending)
+	p.pending = append(p.pending, f.Group...)
+	p.out.ends = append(p.out.ends, [2]uint32{uint32(doc), uint32(len(p.pending))})
 	if len(p.out.ends)%packTogether == 0 {
 		p.flush()
 	}
@@ -61,7 +66,7 @@ func (p *packer) pack() *pack {
 		p.flush()
 	}
 	const slice = 24 // bytes
-	p.out.bytes = 4 * len(p.out.ends)
+	p.out.bytes = 8 * len(p.out.ends)
 	for _, b := range p.out.blocks {
 		p.out.bytes += len(b) + slice
 	}

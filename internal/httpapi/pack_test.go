@@ -23,17 +23,17 @@ func TestPackHasWhatWasAdded(t *testing.T) {
 			if i == 2 {
 				want[i] = ""
 			}
-			p.add([]byte(want[i]))
+			p.add(&store.Finding{Doc: []byte(want[i]), Group: fmt.Sprintf("group %d", i%3)})
 		}
 		packed := p.pack()
 		for i := range want {
-			if got, err := packed.doc(i); string(got) != want[i] || err != nil {
-				t.Errorf("document %d of %d: got %s and error %v, want %s", i, n, got, err, want[i])
+			if got, group, err := packed.at(i); string(got) != want[i] || group != fmt.Sprintf("group %d", i%3) || err != nil {
+				t.Errorf("document %d of %d: got %s of %s and error %v, want %s", i, n, got, group, err, want[i])
 			}
 		}
 	}
-	broken := &pack{blocks: [][]byte{{200, 1, 2, 3}}, ends: []uint32{5}}
-	if doc, err := broken.doc(0); err == nil {
+	broken := &pack{blocks: [][]byte{{200, 1, 2, 3}}, ends: [][2]uint32{{5, 5}}}
+	if doc, _, err := broken.at(0); err == nil {
 		t.Errorf("got %s, want an error", doc)
 	}
 }
@@ -84,8 +84,15 @@ func TestTheOldestRunsHaveNoRoomForDocuments(t *testing.T) {
 		{"a run without room", runs[7].End, 0, x.byEnd[runs[7].End].entries[0].id, false},
 		{"a run that there is not", 77, 0, first[0].id, false},
 	} {
-		if doc, err := x.doc(tt.end, tt.place, tt.id); (doc != nil) != tt.want || err != nil {
-			t.Errorf("%s: got %s and error %v", tt.name, doc, err)
+		f, err := x.finding(tt.end, tt.place, tt.id)
+		if (f != nil) != tt.want || err != nil {
+			t.Errorf("%s: got %v and error %v", tt.name, f, err)
+		}
+		if f == nil {
+			continue
+		}
+		if got, err := s.store.FindingsOf(t.Context(), []store.FindingKey{{RunEnd: f.RunEnd, ID: f.ID}}); err != nil || len(got) != 1 || !cmp.Equal(got[0], *f) {
+			t.Errorf("%s: got %v, want %v (error %v)", tt.name, f, got, err)
 		}
 	}
 	x.forgetBefore(runs[1].End)
@@ -151,6 +158,60 @@ func TestKeptAnswersAreThoseOfDocuments(t *testing.T) {
 	if diff := cmp.Diff(answer(target, only), after); diff != "" || cmp.Equal(before, after) {
 		t.Errorf("after another run took the place of the last: (-by documents +kept)\n%.2000s", diff)
 	}
+}
+
+// TestNewestIsThatOfTheStore asks for findings by their ids: of runs that are in the index, that are
+// not, and that have been replaced since.
+func TestNewestIsThatOfTheStore(t *testing.T) {
+	s := open(t, Limits{})
+	fill(t, s.store, 3)
+	runs, err := s.store.RunsIn(t.Context(), firstSecond, lastSecond, 6)
+	if err != nil || len(runs) != 6 {
+		t.Fatalf("got %d runs and error %v", len(runs), err)
+	}
+	x := newIndex(s.store, 1000)
+	for i := range 4 {
+		if _, _, err := x.of(t.Context(), x.begin(), runs[i:i+1]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	id := func(run int) string {
+		one := ""
+		if err := s.store.FindingsIn(t.Context(), runs[run].End, runs[run].End, func(f *store.Finding) bool { one = f.ID; return false }); err != nil {
+			t.Fatal(err)
+		}
+		return one
+	}
+	ask := func(name, id string, want bool) {
+		t.Helper()
+		got, err := x.newest(t.Context(), id)
+		if (got != nil) != want || err != nil {
+			t.Errorf("%s: got %v and error %v", name, got, err)
+		}
+		if got == nil {
+			return
+		}
+		if of, err := s.store.Finding(t.Context(), id); err != nil || !cmp.Equal(of, got) {
+			t.Errorf("%s: got %v, want %v (error %v)", name, got, of, err)
+		}
+	}
+	ask("of the latest run", id(0), true)
+	ask("of another run", id(3), true)
+	ask("of a run that is not in the index", id(4), false)
+	ask("of none", strings.Repeat("0", 64), false)
+	ask("no id", "x", false)
+	old := id(1)
+	replaceRun(t, s.store, runs[0].End)
+	ask("of a run behind one that was replaced", old, false)
+	if runs, err = s.store.RunsIn(t.Context(), firstSecond, lastSecond, 6); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := x.of(t.Context(), x.begin(), runs[:1]); err != nil {
+		t.Fatal(err)
+	}
+	ask("of a run behind the new one", old, true)
+	x.byEnd[runs[2].End].docs = nil
+	ask("of a run without room for documents", id(2), false)
 }
 
 // replaceRun saves a run again: its findings are in the other order, with other scores.
