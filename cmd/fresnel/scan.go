@@ -74,7 +74,7 @@ the end of the last run.`,
 			}
 			w := form.New(a.stdout, output.Options{
 				Fields: groupFields(o.GroupBy), Ranked: o.Rank != nil, BucketSeconds: int64(o.Params.TimeBucketLength), Top: top,
-				Width: width, Color: a.color(a.stdout), ASCII: ascii,
+				Terminal: isTerminal, Width: width, Color: a.color(a.stdout), ASCII: ascii,
 			})
 			page := finding.Ranking{Traces: report.DefaultDetailed}
 			s, err := a.scan(cmd.Context(), o, f.quiet, func(r *finding.Result) error {
