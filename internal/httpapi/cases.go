@@ -67,7 +67,7 @@ func member(list []string, value string) []string {
 
 func (g *gathered) add(s *seen) {
 	g.Findings++
-	g.Hosts, g.Processes, g.Destinations = member(g.Hosts, s.host()), member(g.Processes, s.process), member(g.Destinations, s.destination())
+	g.Hosts, g.Processes, g.Destinations = member(g.Hosts, s.text(s.host())), member(g.Processes, s.text(s.process)), member(g.Destinations, s.text(s.destination()))
 	if s.first != 0 && (g.first == 0 || s.first < g.first) {
 		g.first = s.first
 	}
@@ -103,16 +103,16 @@ func (a *API) listCases(ctx context.Context, c *call, p *casesParams, _ *none) (
 	}
 	list := &CaseList{Cases: []CaseLine{}}
 	var all []*gathered
-	byID := map[string]*gathered{}
+	byID := map[uint32]*gathered{}
 	list.Reach, err = a.each(ctx, l, func(s *seen) (bool, error) {
 		g := byID[s.caseID]
-		if g == nil || s.caseID == "" {
-			if s.caseID == "" && !p.Singles {
+		if g == nil || s.caseID == 0 {
+			if s.caseID == 0 && !p.Singles {
 				return true, nil
 			}
-			g = &gathered{CaseLine: CaseLine{ID: s.caseID}}
+			g = &gathered{CaseLine: CaseLine{ID: s.text(s.caseID)}}
 			all = append(all, g)
-			if s.caseID != "" {
+			if s.caseID != 0 {
 				byID[s.caseID] = g
 			}
 		}
@@ -186,7 +186,7 @@ func (a *API) getCase(ctx context.Context, c *call, p *caseParams, _ *none) (*Ca
 	best := &page{limit: p.Limit, order: order{field: "event.risk_score", falling: true}}
 	out := &CaseDetail{}
 	out.Reach, err = a.each(ctx, l, func(s *seen) (bool, error) {
-		if s.caseID != p.ID {
+		if s.text(s.caseID) != p.ID {
 			return true, nil
 		}
 		end := at(s.runEnd)

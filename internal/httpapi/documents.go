@@ -7,8 +7,8 @@ import (
 	"fresnel/internal/store"
 )
 
-// A shelf holds documents that were shown, since pages ask for the same again and again. It
-// belongs to an index, which says when a run is no longer what it was. The zero value is
+// A shelf holds documents that were shown and are not packed in the index, since pages ask for the
+// same again and again. It belongs to an index, which says when a run is no longer what it was. The zero value is
 // empty. It is safe for concurrent use.
 type shelf struct {
 	mu    sync.Mutex
@@ -111,8 +111,8 @@ func (s *shelf) forget(end int64) {
 	}
 }
 
-// documents returns the documents of findings, in their order, those that are not there from
-// the store.
+// documents returns the documents of findings, in their order, those that are neither on the shelf
+// nor packed in the index from the store.
 func (a *API) documents(ctx context.Context, list []*seen) ([]Document, error) {
 	state := a.index.shelf.state()
 	missing := map[store.FindingKey]*seen{}
@@ -120,6 +120,15 @@ func (a *API) documents(ctx context.Context, list []*seen) ([]Document, error) {
 	for _, one := range list {
 		if one.doc == nil {
 			one.doc = a.index.shelf.get(one.runEnd, one.id)
+		}
+		if one.doc == nil {
+			f, err := a.index.finding(one.runEnd, one.place, one.id)
+			if err != nil {
+				return nil, err
+			}
+			if f != nil {
+				one.doc = f.Doc
+			}
 		}
 		if one.doc == nil {
 			key := store.FindingKey{RunEnd: one.runEnd, ID: one.id.String()}

@@ -151,7 +151,10 @@ type idParams struct {
 
 // finding returns a finding by its id.
 func (a *API) finding(ctx context.Context, id string) (*store.Finding, *stored, error) {
-	f, err := a.o.Store.Finding(ctx, id)
+	f, err := a.index.newest(ctx, id)
+	if f == nil && err == nil {
+		f, err = a.o.Store.Finding(ctx, id)
+	}
 	if err != nil {
 		if errors.Is(err, store.ErrNotFound) {
 			err = refuse(http.StatusNotFound, "not_found", "there is no finding of the id %s", id)
@@ -202,7 +205,7 @@ func (a *API) past(ctx context.Context, c *call, f *store.Finding, p *spanParams
 	}
 	group := a.index.groupOf(f.Group)
 	return a.each(ctx, &look{span: s, all: true}, func(one *seen) (bool, error) {
-		if one.group == group {
+		if one.hash == group {
 			each(one)
 		}
 		return true, nil
@@ -265,9 +268,9 @@ func (a *API) findingHistory(ctx context.Context, c *call, p *historyParams, _ *
 			return
 		}
 		h.Runs = append(h.Runs, Past{
-			RunEnd: at(one.runEnd), ID: one.id.String(), Level: levelOf(one.score), Score: higher(nil, one.score), Case: one.caseID,
-			Tests: one.tests.whole(), Period: one.period.float(), Jitter: one.jitter.float(), Callbacks: one.callbacks.whole(),
-			NonEmpty: one.nonEmpty.whole(),
+			RunEnd: at(one.runEnd), ID: one.id.String(), Level: levelOf(one.score), Score: higher(nil, one.score), Case: one.text(one.caseID),
+			Tests: numberOf(float64(one.tests)).whole(), Period: numberOf(one.period).float(), Jitter: numberOf(one.jitter).float(),
+			Callbacks: numberOf(float64(one.callbacks)).whole(), NonEmpty: numberOf(float64(one.nonEmpty)).whole(),
 		})
 	})
 	return h, err

@@ -68,17 +68,14 @@ func (a *API) listFindings(ctx context.Context, c *call, p *findingsParams, _ *n
 
 	best := &page{limit: p.Limit + min(p.Limit, mostAhead), order: order{field: p.Sort, falling: p.Order == "desc"}}
 	if further {
-		best.after = &row{key: key{after.Place.Has, after.Place.Text, after.Place.Number}, seen: &seen{score: after.Place.Score, runEnd: after.Place.At}}
+		best.after = &row{key: key{after.Place.Has, after.Place.Text, after.Place.Number}, seen: &seen{entry: &entry{score: after.Place.Score}, runEnd: after.Place.At}}
 		copy(best.after.id[:], after.Place.ID)
 	}
 	list := &FindingList{}
-	var count *counts
-	if p.Facets {
-		count = newCounts()
-	}
+	var count counts
 	list.Reach, err = a.each(ctx, l, func(s *seen) (bool, error) {
 		list.Total++
-		if count != nil {
+		if p.Facets {
 			count.add(s)
 		}
 		best.add(s)
@@ -100,8 +97,8 @@ func (a *API) listFindings(ctx context.Context, c *call, p *findingsParams, _ *n
 			Has: last.key.has, Text: last.key.text, Number: last.key.number, Score: last.score, At: last.runEnd, ID: last.id[:],
 		}}.String()
 	}
-	if count != nil {
-		list.Facets = &Facets{Levels: count.levels, Hosts: top(count.hosts, topFacets), Processes: top(count.processes, topFacets), Destinations: top(count.destinations, topFacets)}
+	if p.Facets {
+		list.Facets = count.facets()
 	}
 	return list, nil
 }
@@ -124,28 +121,33 @@ type key struct {
 
 func (o order) keyOf(s *seen) key {
 	text := func(s string) key { return key{has: s != "", text: s} }
-	number := func(n number) key { return key{has: n.ok, number: n.value} }
+	number := func(n float64) key { // below 0 there is none
+		if n < 0 {
+			return key{}
+		}
+		return key{has: true, number: n}
+	}
 	switch o.field {
 	case "fresnel.run.end":
 		return key{has: true, number: float64(s.runEnd)}
 	case "@timestamp":
 		return key{has: s.timestamp != 0, number: float64(s.timestamp / 1000)} // exact for 285 years
 	case "host.name":
-		return text(s.host())
+		return text(s.text(s.host()))
 	case "process.name":
-		return text(s.process)
+		return text(s.text(s.process))
 	case "fresnel.destination":
-		return text(s.destination())
+		return text(s.text(s.destination()))
 	case "fresnel.timing.period_s":
 		return number(s.period)
 	case "fresnel.timing.jitter":
 		return number(s.jitter)
 	case "fresnel.timing.callbacks":
-		return number(s.callbacks)
+		return number(float64(s.callbacks))
 	case "beacon_stats.beaconing_score":
-		return number(s.tests)
+		return number(float64(s.tests))
 	}
-	return key{has: s.score >= 0, number: s.score}
+	return number(s.score)
 }
 
 // A row is a finding in its place.
@@ -214,13 +216,13 @@ func (p *page) add(s *seen) {
 	if full && p.order.compare(&r, p.rows[0]) > 0 {
 		return
 	}
-	kept := *s
-	r.seen = &kept
+	seen := *s
+	kept := &row{r.key, &seen} // on the heap only from here on
 	if !full {
-		heap.Push(p, &r)
+		heap.Push(p, kept)
 		return
 	}
-	p.rows[0] = &r
+	p.rows[0] = kept
 	heap.Fix(p, 0)
 }
 
@@ -231,31 +233,35 @@ func (p *page) sorted() []*row {
 
 // counts count findings by what they have.
 type counts struct {
-	levels                         Levels
-	hosts, processes, destinations map[string]*Facet
-}
-
-func newCounts() *counts {
-	return &counts{hosts: map[string]*Facet{}, processes: map[string]*Facet{}, destinations: map[string]*Facet{}}
+	crowd
+	levels Levels
 }
 
 func (c *counts) add(s *seen) {
 	c.levels.add(s.score)
-	for _, one := range []struct {
-		by    map[string]*Facet
-		value string
-	}{{c.hosts, s.host()}, {c.processes, s.process}, {c.destinations, s.destination()}} {
-		if one.value == "" {
-			continue
+	c.crowd.add(s)
+}
+
+func (c *counts) facets() *Facets {
+	hosts, processes, destinations := map[uint32]*Facet{}, map[uint32]*Facet{}, map[uint32]*Facet{}
+	for _, w := range c.all {
+		for _, one := range []struct {
+			by    map[uint32]*Facet
+			value uint32
+		}{{hosts, w.host()}, {processes, w.process}, {destinations, w.destination()}} {
+			if one.value == 0 {
+				continue
+			}
+			facet := one.by[one.value]
+			if facet == nil {
+				facet = &Facet{Value: c.texts[one.value]}
+				one.by[one.value] = facet
+			}
+			facet.Findings += w.documents
+			facet.MaxScore = higher(facet.MaxScore, w.score)
 		}
-		facet := one.by[one.value]
-		if facet == nil {
-			facet = &Facet{Value: one.value}
-			one.by[one.value] = facet
-		}
-		facet.Findings++
-		facet.MaxScore = higher(facet.MaxScore, s.score)
 	}
+	return &Facets{Levels: c.levels, Hosts: top(hosts, topFacets), Processes: top(processes, topFacets), Destinations: top(destinations, topFacets)}
 }
 
 // higher returns the higher of a score, which may be missing, and that of a finding.
@@ -276,7 +282,7 @@ func scoreOf(score *float64) float64 {
 }
 
 // top returns the n facets with the most findings, then by score and value.
-func top(by map[string]*Facet, n int) []Facet {
+func top[K comparable](by map[K]*Facet, n int) []Facet {
 	all := make([]Facet, 0, len(by))
 	for _, f := range by {
 		all = append(all, *f)

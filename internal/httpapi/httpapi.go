@@ -15,8 +15,9 @@
 // What a request may cost is in Limits. Lists look at Limits.Findings findings at most, the newest
 // first, and say so ("complete": false); they keep no more than a page of them. Of as many
 // findings the facts that lists are ordered, grouped and mostly filtered by are kept in memory,
-// about 200 bytes each (index.go): documents are read where a query asks for more, and for the
-// page that is shown, of which 32 MB are kept (documents.go). Operations that read findings or
+// about 200 bytes each (index.go), and the documents of the newest runs packed in 64 MB (pack.go):
+// documents are read where a query asks for more, and for the page that is shown where they are
+// not packed, of which 32 MB are kept (documents.go). Operations that read findings or
 // events share Limits.Heavy places; what-ifs have one place of their own.
 package httpapi
 

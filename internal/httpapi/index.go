@@ -6,13 +6,17 @@ import (
 	"encoding/hex"
 	"fmt"
 	"hash/maphash"
+	"maps"
+	"math"
+	"runtime"
 	"slices"
 	"strconv"
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"fresnel/internal/jsonlines"
-	"fresnel/internal/query"
 	"fresnel/internal/store"
 )
 
@@ -37,14 +41,6 @@ type number struct {
 
 // host is the name of a host or, where it has none, its address.
 func (f *facts) host() string { return cmp.Or(f.hostName, f.source) }
-
-// hostField is the field of documents that holds the host.
-func (f *facts) hostField() string {
-	if f.hostName == "" {
-		return "source.ip"
-	}
-	return "host.name"
-}
 
 // destination is a name or, where there is none, an address.
 func (f *facts) destination() string { return cmp.Or(f.domain, f.address, f.target) }
@@ -128,6 +124,16 @@ func (r *reader) read(f *store.Finding) (facts, error) {
 	return out, nil
 }
 
+// finding returns what is read of a finding, whose group has a hash.
+func (r *reader) finding(f *store.Finding, group uint64) (read, error) {
+	id, err := idOf(f)
+	if err != nil {
+		return read{}, err
+	}
+	facts, err := r.read(f)
+	return read{id, group, f.Score, facts}, err
+}
+
 func badDocument(f *store.Finding, err error) error {
 	return fmt.Errorf("finding %s of the run at %s: %w", f.ID, rfc3339(f.RunEnd), err)
 }
@@ -144,22 +150,99 @@ func idOf(f *store.Finding) (id findingID, err error) {
 	return id, nil
 }
 
-// An entry is the facts of a finding in little memory. Texts are numbers of an index; a number
-// that is missing is -1.
+// An entry is the facts of a finding in little memory. Texts are numbers of a book; a number that
+// is missing is -1, also the score.
 type entry struct {
-	id                                                         findingID
-	group                                                      uint64 // hash of the group and destination
-	score, period, jitter                                      float64
-	timestamp, first, last                                     int64
-	hostName, source, process, domain, address, target, caseID uint32
-	callbacks, nonEmpty                                        int32
-	tests                                                      int8
+	id                     findingID
+	hash                   uint64 // of the group and destination
+	group                  uint32 // its number
+	caseID                 uint32
+	score, period, jitter  float64
+	timestamp, first, last int64
+	parties
+	callbacks, nonEmpty int32
+	tests               int8
+}
+
+// Parties are who called, and what.
+type parties struct {
+	hostName, source, process, domain, address, target uint32
+}
+
+// host is the name of a host or, where it has none, its address.
+func (p *parties) host() uint32 { return cmp.Or(p.hostName, p.source) }
+
+// hostField is the field of documents that holds the host.
+func (p *parties) hostField() string {
+	if p.hostName == 0 {
+		return "source.ip"
+	}
+	return "host.name"
+}
+
+// destination is a name or, where there is none, an address.
+func (p *parties) destination() uint32 { return cmp.Or(p.domain, p.address, p.target) }
+
+// A book gives numbers to texts and to groups with their destinations, which of both begin with 0: that
+// of the empty text. What has a number keeps it.
+type book struct {
+	numbers map[string]uint32
+	texts   []string // by number; those that are there do not change
+	groups  map[uint64]uint32
+}
+
+func newBook() *book {
+	return &book{numbers: map[string]uint32{"": 0}, texts: []string{""}, groups: map[uint64]uint32{}}
+}
+
+// number returns the number of a text.
+func (b *book) number(text string) uint32 {
+	if n, ok := b.numbers[text]; ok {
+		return n
+	}
+	n := uint32(len(b.texts))
+	b.numbers[text] = n
+	b.texts = append(b.texts, text)
+	return n
+}
+
+// group returns the number of a group and destination by its hash.
+func (b *book) group(hash uint64) uint32 {
+	n, ok := b.groups[hash]
+	if !ok {
+		n = uint32(len(b.groups))
+		b.groups[hash] = n
+	}
+	return n
+}
+
+// entry sets e to what was read.
+func (b *book) entry(e *entry, one *read) {
+	f := &one.facts
+	*e = entry{
+		id: one.id, hash: one.group, group: b.group(one.group), score: one.score, period: f.period.orNone(), jitter: f.jitter.orNone(),
+		timestamp: f.timestamp, first: f.first, last: f.last, callbacks: int32(f.callbacks.orNone()), tests: int8(f.tests.orNone()), nonEmpty: int32(f.nonEmpty.orNone()),
+		caseID: b.number(f.caseID),
+		parties: parties{
+			hostName: b.number(f.hostName), source: b.number(f.source), process: b.number(f.process),
+			domain: b.number(f.domain), address: b.number(f.address), target: b.number(f.target),
+		},
+	}
+}
+
+func (b *book) entries(all []read) []entry {
+	out := make([]entry, len(all))
+	for i := range all {
+		b.entry(&out[i], &all[i])
+	}
+	return out
 }
 
 // A runIndex is the entries of the findings of one run, in the order in which they were saved.
 type runIndex struct {
 	version [3]int64 // of the run: another one may replace it
 	entries []entry
+	docs    *pack // the documents of the entries; nil where there was no room for them
 	used    int64 // when, by the counter of the index
 }
 
@@ -170,34 +253,49 @@ func versionOf(r *store.Run) [3]int64 {
 // An index keeps the facts of findings, run by run, so that documents need not be read for
 // what lists are ordered, grouped and mostly filtered by: a run does not change. What is not
 // there is read when it is first asked for; of too much, the runs that were not asked for
-// longest are forgotten. It is safe for concurrent use.
+// longest are forgotten. The documents of the newest runs are kept as well, packed. It is safe for
+// concurrent use.
 type index struct {
-	runs store.Runs
-	seed maphash.Seed
-	most int // entries
+	runs       store.Runs
+	seed       maphash.Seed
+	most       int // entries
+	mostPacked int // bytes of packed documents
 
 	loading chan struct{} // held while runs are read, so that each is read once
-	reader  *reader       // used by who holds loading
+	readers []*reader     // used by who holds loading; runs are read side by side
 
-	mu      sync.Mutex // guards what follows
-	byEnd   map[int64]*runIndex
-	size    int // entries
-	uses    int64
-	numbers map[string]uint32
-	texts   []string // by number; texts that are there do not change
+	mu     sync.Mutex // guards what follows, and what is in the book
+	byEnd  map[int64]*runIndex
+	size   int // entries
+	packed int // bytes of packed documents
+	uses   int64
+	book   *book // of the entries
 
 	shelf shelf // has a lock of its own
 }
 
 func newIndex(runs store.Runs, most int) *index {
-	x := &index{runs: runs, seed: maphash.MakeSeed(), most: most, loading: make(chan struct{}, 1), reader: newReader()}
+	x := &index{runs: runs, seed: maphash.MakeSeed(), most: most, mostPacked: packedBytes, loading: make(chan struct{}, 1)}
+	for range runtime.GOMAXPROCS(0) {
+		x.readers = append(x.readers, newReader())
+	}
 	x.forget()
 	return x
 }
 
 // forget empties x. mu is held, or x is new.
 func (x *index) forget() {
-	x.byEnd, x.size, x.numbers, x.texts = map[int64]*runIndex{}, 0, map[string]uint32{"": 0}, []string{""}
+	x.byEnd, x.size, x.packed, x.book = map[int64]*runIndex{}, 0, 0, newBook()
+}
+
+// begin returns the book of a look, whose entries are all of it.
+func (x *index) begin() *book {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if len(x.book.texts) > 2*x.most || len(x.book.groups) > 2*x.most { // of runs that are no longer there
+		x.forget()
+	}
+	return x.book
 }
 
 func (x *index) groupOf(group string) uint64 { return maphash.String(x.seed, group) }
@@ -207,10 +305,10 @@ func (x *index) groupOf(group string) uint64 { return maphash.String(x.seed, gro
 const loadTogether = 20_000
 
 // of returns the entries of the first of some runs, the newest first, and the texts that their
-// numbers stand for. The others are all runs between the first and the last of them: they may
-// be read as well, as they are asked for next.
-func (x *index) of(ctx context.Context, runs []store.Run) ([]entry, []string, error) {
-	if entries, texts, ok := x.have(&runs[0]); ok {
+// numbers in a book stand for. The others are all runs between the first and the last of them: they
+// may be read as well, as they are asked for next.
+func (x *index) of(ctx context.Context, b *book, runs []store.Run) ([]entry, []string, error) {
+	if entries, texts, ok := x.have(b, &runs[0]); ok {
 		return entries, texts, nil
 	}
 	select {
@@ -219,30 +317,33 @@ func (x *index) of(ctx context.Context, runs []store.Run) ([]entry, []string, er
 	case <-ctx.Done():
 		return nil, nil, ctx.Err()
 	}
-	if entries, texts, ok := x.have(&runs[0]); ok {
+	if entries, texts, ok := x.have(b, &runs[0]); ok {
 		return entries, texts, nil
 	}
-	runs = x.missing(runs)
+	runs = x.missing(b, runs)
 	read, err := x.read(ctx, runs)
 	if err != nil {
 		return nil, nil, err
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	if b != x.book { // which was begun anew since
+		return b.entries(read[runs[0].End].findings), b.texts, nil
+	}
 	for i := range slices.Backward(runs) { // the first is used last, and forgotten last
 		if all, ok := read[runs[i].End]; ok {
 			x.keep(&runs[i], all)
 		}
 	}
-	return x.byEnd[runs[0].End].entries, x.texts, nil
+	return x.byEnd[runs[0].End].entries, b.texts, nil
 }
 
 // missing returns the first runs that are not there, as many as are read at once.
-func (x *index) missing(runs []store.Run) []store.Run {
+func (x *index) missing(b *book, runs []store.Run) []store.Run {
 	size := runs[0].Findings
 	n := 1
 	for ; n < len(runs) && size+runs[n].Findings <= min(loadTogether, int64(x.most)); n++ {
-		if _, _, ok := x.have(&runs[n]); ok {
+		if _, _, ok := x.have(b, &runs[n]); ok {
 			break
 		}
 		size += runs[n].Findings
@@ -258,12 +359,60 @@ type read struct {
 	facts facts
 }
 
-// read returns what there is of runs that follow each other, the newest first, by their ends.
-// Of more findings than the index may have, whole runs are left out, and findings of the first.
-func (x *index) read(ctx context.Context, runs []store.Run) (map[int64][]read, error) {
-	byEnd := map[int64][]read{}
+// A runRead is what is read of one run.
+type runRead struct {
+	findings []read
+	packer
+}
+
+// read returns what there is of runs that follow each other, the newest first, by their ends. Many
+// are read side by side.
+func (x *index) read(ctx context.Context, runs []store.Run) (map[int64]*runRead, error) {
+	parts := partsOf(runs, len(x.readers))
+	all := make([]map[int64]*runRead, len(parts))
+	g, ctx := errgroup.WithContext(ctx)
+	for i, part := range parts {
+		g.Go(func() (err error) {
+			all[i], err = x.readPart(ctx, x.readers[i], part, i == 0)
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	for _, part := range all[1:] {
+		maps.Copy(all[0], part)
+	}
+	return all[0], nil
+}
+
+// leastApart is how many findings are worth being read apart from others.
+const leastApart = 2000
+
+// partsOf splits runs into at most so many parts with about as many findings each.
+func partsOf(runs []store.Run, most int) [][]store.Run {
+	size := int64(0)
 	for i := range runs {
-		byEnd[runs[i].End] = nil
+		size += runs[i].Findings
+	}
+	n := min(int64(most), size/leastApart)
+	var parts [][]store.Run
+	for part, sum, i := int64(1), int64(0), 0; i < len(runs) && part < n; i++ {
+		if sum += runs[i].Findings; sum*n >= size*part && i+1 < len(runs) {
+			parts = append(parts, runs[:i+1])
+			runs, i = runs[i+1:], -1
+			part++
+		}
+	}
+	return append(parts, runs)
+}
+
+// readPart is read with one reader. Of more findings than the index may have, whole runs are left
+// out, and findings of the first, which whoever asks for it wants.
+func (x *index) readPart(ctx context.Context, reader *reader, runs []store.Run, wanted bool) (map[int64]*runRead, error) {
+	byEnd := map[int64]*runRead{}
+	for i := range runs {
+		byEnd[runs[i].End] = &runRead{}
 	}
 	var failed error
 	n := 0
@@ -271,40 +420,110 @@ func (x *index) read(ctx context.Context, runs []store.Run) (map[int64][]read, e
 	err := x.runs.FindingsIn(ctx, oldest, newest, func(f *store.Finding) bool {
 		if n++; n > x.most+1 {
 			for end := range byEnd {
-				if end <= f.RunEnd && end != newest {
+				if end <= f.RunEnd && (end != newest || !wanted) {
 					delete(byEnd, end)
 				}
 			}
 			return false
 		}
-		one := read{group: x.groupOf(f.Group), score: f.Score}
-		if one.id, failed = idOf(f); failed == nil {
-			one.facts, failed = x.reader.read(f)
+		one, err := reader.finding(f, x.groupOf(f.Group))
+		failed = err
+		run := byEnd[f.RunEnd]
+		if run == nil { // it has come since
+			run = &runRead{}
+			byEnd[f.RunEnd] = run
 		}
-		byEnd[f.RunEnd] = append(byEnd[f.RunEnd], one)
+		run.findings = append(run.findings, one)
+		run.add(f)
 		return failed == nil
 	})
 	return byEnd, cmp.Or(failed, err)
 }
 
 // keep makes entries of what was read of a run. mu is held.
-func (x *index) keep(r *store.Run, all []read) {
+func (x *index) keep(r *store.Run, all *runRead) {
 	x.drop(r.End)
-	x.makeRoom(len(all))
-	run := &runIndex{version: versionOf(r), entries: make([]entry, len(all))}
-	for i := range all {
-		one, f := &all[i], &all[i].facts
-		run.entries[i] = entry{
-			id: one.id, group: one.group, score: one.score, period: f.period.orNone(), jitter: f.jitter.orNone(),
-			timestamp: f.timestamp, first: f.first, last: f.last, callbacks: int32(f.callbacks.orNone()), tests: int8(f.tests.orNone()), nonEmpty: int32(f.nonEmpty.orNone()),
-			hostName: x.number(f.hostName), source: x.number(f.source), process: x.number(f.process), domain: x.number(f.domain),
-			address: x.number(f.address), target: x.number(f.target), caseID: x.number(f.caseID),
-		}
-	}
+	x.makeRoom(len(all.findings))
+	run := &runIndex{version: versionOf(r), entries: x.book.entries(all.findings), docs: all.pack()}
 	x.uses++
 	run.used = x.uses
 	x.byEnd[r.End] = run
-	x.size += len(all)
+	x.size += len(run.entries)
+	x.packed += run.docs.bytes
+	for x.packed > x.mostPacked {
+		x.unpack()
+	}
+}
+
+// unpack gives up the documents of the oldest run that has some: the newest are asked for most. mu
+// is held.
+func (x *index) unpack() {
+	var oldest *runIndex
+	first := int64(math.MaxInt64)
+	for end, run := range x.byEnd {
+		if run.docs != nil && end < first {
+			oldest, first = run, end
+		}
+	}
+	x.packed -= oldest.docs.bytes
+	oldest.docs = nil
+}
+
+// finding returns the finding at a place of a run as the store has it; nil when it is not there.
+func (x *index) finding(end int64, place int, id findingID) (*store.Finding, error) {
+	x.mu.Lock()
+	run := x.byEnd[end]
+	x.mu.Unlock()
+	if run == nil || place >= len(run.entries) || run.entries[place].id != id {
+		return nil, nil
+	}
+	return x.unpacked(end, run, place)
+}
+
+// unpacked returns the finding at a place of a run; nil when its document had no room.
+func (x *index) unpacked(end int64, run *runIndex, place int) (*store.Finding, error) {
+	x.mu.Lock()
+	docs := run.docs
+	x.mu.Unlock()
+	if docs == nil {
+		return nil, nil
+	}
+	doc, group, err := docs.at(place)
+	if err != nil {
+		return nil, err
+	}
+	e := &run.entries[place]
+	return &store.Finding{ID: e.id.String(), RunEnd: end, Group: group, Score: e.score, Doc: doc}, nil
+}
+
+// newest returns what the latest run that has an id says of it, as the store would; nil when it is in
+// none of the latest runs that are here, of which none is missing: then the store knows.
+func (x *index) newest(ctx context.Context, id string) (*store.Finding, error) {
+	wanted, err := idOf(&store.Finding{ID: id})
+	if err != nil {
+		return nil, nil // which the store has not, either
+	}
+	x.mu.Lock()
+	most := len(x.byEnd)
+	x.mu.Unlock()
+	runs, err := x.runs.RunsIn(ctx, firstSecond, lastSecond, most)
+	if err != nil {
+		return nil, err
+	}
+	for i := range runs {
+		x.mu.Lock()
+		run := x.byEnd[runs[i].End]
+		x.mu.Unlock()
+		if run == nil || run.version != versionOf(&runs[i]) {
+			return nil, nil
+		}
+		for k := range run.entries {
+			if run.entries[k].id == wanted {
+				return x.unpacked(runs[i].End, run, k)
+			}
+		}
+	}
+	return nil, nil
 }
 
 func (n number) orNone() float64 {
@@ -314,17 +533,17 @@ func (n number) orNone() float64 {
 	return n.value
 }
 
-// have returns the entries of a run if they are there.
-func (x *index) have(r *store.Run) ([]entry, []string, bool) {
+// have returns the entries of a run, and the texts of a book, if they are there.
+func (x *index) have(b *book, r *store.Run) ([]entry, []string, bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	run := x.byEnd[r.End]
-	if run == nil || run.version != versionOf(r) {
+	if run == nil || run.version != versionOf(r) || b != x.book {
 		return nil, nil, false
 	}
 	x.uses++
 	run.used = x.uses
-	return run.entries, x.texts, true
+	return run.entries, b.texts, true
 }
 
 // forgetBefore forgets the runs whose end is before the given one.
@@ -343,15 +562,15 @@ func (x *index) drop(end int64) {
 	x.shelf.drop(end)
 	if run := x.byEnd[end]; run != nil {
 		x.size -= len(run.entries)
+		if run.docs != nil {
+			x.packed -= run.docs.bytes
+		}
 		delete(x.byEnd, end)
 	}
 }
 
 // makeRoom makes room for so many entries.
 func (x *index) makeRoom(n int) {
-	if len(x.texts) > 2*x.most { // of runs that are no longer there
-		x.forget()
-	}
 	if x.size+n <= x.most {
 		return
 	}
@@ -367,121 +586,10 @@ func (x *index) makeRoom(n int) {
 	}
 }
 
-// number returns the number of a text. mu is held.
-func (x *index) number(text string) uint32 {
-	if n, ok := x.numbers[text]; ok {
-		return n
-	}
-	n := uint32(len(x.texts))
-	x.numbers[text] = n
-	x.texts = append(x.texts, text)
-	return n
-}
-
-// facts sets f to what e stands for, in its place: lists look at very many.
-func (e *entry) facts(f *facts, texts []string) {
-	f.hostName, f.source, f.process = texts[e.hostName], texts[e.source], texts[e.process]
-	f.domain, f.address, f.target, f.caseID = texts[e.domain], texts[e.address], texts[e.target], texts[e.caseID]
-	f.timestamp, f.first, f.last = e.timestamp, e.first, e.last
-	f.period, f.jitter = numberOf(e.period), numberOf(e.jitter)
-	f.callbacks, f.tests, f.nonEmpty = numberOf(float64(e.callbacks)), numberOf(float64(e.tests)), numberOf(float64(e.nonEmpty))
-}
-
 // numberOf returns the number of an entry, none of which is below 0; -1 is one that is missing.
 func numberOf(f float64) number {
 	if f < 0 {
 		return number{}
 	}
 	return number{f, true}
-}
-
-// indexedFields are the fields that facts answer for as documents do, and whether they are
-// texts, of which a query may ask for a part.
-var indexedFields = map[string]bool{
-	"host.name": true, "process.name": true, "fresnel.destination.domain": true, "fresnel.case.id": true,
-	"source.ip": true, "destination.ip": true, "fresnel.destination.ip": true,
-	"event.risk_score": false, "fresnel.timing.period_s": false, "fresnel.timing.jitter": false, "fresnel.timing.callbacks": false,
-	"beacon_stats.beaconing_score": false, "beacon_stats.non_empty_buckets": false, "@timestamp": false, "fresnel.timing.first": false, "fresnel.timing.last": false, "fresnel.run.end": false,
-}
-
-// factsFor returns the fields of facts that n asks for; ok is false when these do not tell if a
-// document matches n.
-func factsFor(n query.Node) (fields []string, ok bool) {
-	field := func(p query.Pattern, value query.Pattern) bool {
-		name, ok := p.Literal()
-		isText, known := indexedFields[string(name)]
-		if !slices.Contains(fields, string(name)) {
-			fields = append(fields, string(name))
-		}
-		return ok && known && (isText || len(value) < 2)
-	}
-	var known func(n query.Node) bool
-	all := func(nodes []query.Node) bool {
-		return !slices.ContainsFunc(nodes, func(n query.Node) bool { return !known(n) })
-	}
-	known = func(n query.Node) bool {
-		switch n := n.(type) {
-		case query.All:
-			return true
-		case query.And:
-			return all(n.Nodes)
-		case query.Or:
-			return all(n.Nodes)
-		case query.Not:
-			return known(n.Node)
-		case query.Is:
-			return field(n.Field, n.Value)
-		case query.Range:
-			return field(n.Field, nil)
-		case query.Exists:
-			return field(n.Field, nil)
-		}
-		return false
-	}
-	ok = known(n)
-	return fields, ok
-}
-
-// appendDocument appends a document of some fields of these facts alone, for queries of them: to
-// write all would take most of the time.
-func (f *facts) appendDocument(dst []byte, fields []string, score float64, runEnd int64) []byte {
-	dst = append(dst, '{')
-	wanted := func(name string) bool { return slices.Contains(fields, name) }
-	key := func(name string) {
-		if len(dst) > 1 {
-			dst = append(dst, ',')
-		}
-		dst = append(append(append(dst, '"'), name...), `":`...)
-	}
-	for _, one := range [...]struct{ name, value string }{
-		{"host.name", f.hostName}, {"source.ip", f.source}, {"process.name", f.process}, {"fresnel.destination.domain", f.domain},
-		{"fresnel.destination.ip", f.address}, {"destination.ip", f.target}, {"fresnel.case.id", f.caseID},
-	} {
-		if one.value != "" && wanted(one.name) {
-			key(one.name)
-			dst = appendText(dst, one.value)
-		}
-	}
-	for _, one := range [...]struct {
-		name  string
-		value number
-	}{
-		{"event.risk_score", number{score, score >= 0}}, {"fresnel.timing.period_s", f.period}, {"fresnel.timing.jitter", f.jitter},
-		{"fresnel.timing.callbacks", f.callbacks}, {"beacon_stats.beaconing_score", f.tests}, {"beacon_stats.non_empty_buckets", f.nonEmpty},
-	} {
-		if one.value.ok && wanted(one.name) {
-			key(one.name)
-			dst = strconv.AppendFloat(dst, one.value.value, 'f', -1, 64)
-		}
-	}
-	for _, one := range [...]struct {
-		name  string
-		nanos int64
-	}{{"@timestamp", f.timestamp}, {"fresnel.timing.first", f.first}, {"fresnel.timing.last", f.last}, {"fresnel.run.end", runEnd * 1e9}} {
-		if one.nanos != 0 && wanted(one.name) {
-			key(one.name)
-			dst = append(time.Unix(0, one.nanos).UTC().AppendFormat(append(dst, '"'), time.RFC3339Nano), '"')
-		}
-	}
-	return append(dst, '}')
 }

@@ -36,10 +36,10 @@ var indexedQueries = []string{
 	`fresnel.run.end: "2026-01-01T06:00:00Z"`, "fresnel.run.end < now-1h", "host.name: true", `process.name: "<img src=x onerror=alert(1)>\u202egpj.exe\u001b[31m"`,
 }
 
-// TestIndexAnswersAsDocumentsDo holds that facts say of a query what the whole document does.
+// TestIndexAnswersAsDocumentsDo holds that entries say of a query what the whole document does.
 func TestIndexAnswersAsDocumentsDo(t *testing.T) {
 	s := open(t, Limits{})
-	r := newReader()
+	r, b := newReader(), newBook()
 	answered := 0
 	for _, text := range indexedQueries {
 		q, err := query.Parse(text)
@@ -49,31 +49,31 @@ func TestIndexAnswersAsDocumentsDo(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%q: %v", text, err)
 		}
-		fields, known := factsFor(q.Root())
-		if !known {
-			t.Errorf("%q: got a query that needs documents, want one that facts answer", text)
+		wanted := conditionOf(q, s.now)
+		if wanted == nil {
+			t.Errorf("%q: got a query that needs documents, want one that entries answer", text)
+			continue
 		}
-		for _, result := range everything() {
-			f := schedule.Stored(result)
-			facts, err := r.read(&f)
-			if err != nil {
-				t.Fatal(err)
-			}
-			whole, err := query.NewDocument(f.Doc)
-			if err != nil {
-				t.Fatal(err)
-			}
-			small := facts.appendDocument(nil, fields, f.Score, f.RunEnd)
-			part, err := query.NewDocument(small)
-			if err != nil {
-				t.Fatalf("%s: %v", small, err)
-			}
-			want := q.Match(whole, s.now)
-			if got := part != nil && q.Match(part, s.now); got != want {
-				t.Errorf("%q of %v: got %v, want %v: %s", text, result.Group.Values, got, want, small)
-			}
-			if want && text != "" {
-				answered++
+		for range 2 { // what has been asked of a text is asked again
+			for _, result := range everything() {
+				f := schedule.Stored(result)
+				one, err := r.finding(&f, 1)
+				if err != nil {
+					t.Fatal(err)
+				}
+				whole, err := query.NewDocument(f.Doc)
+				if err != nil {
+					t.Fatal(err)
+				}
+				var e entry
+				b.entry(&e, &one)
+				want := q.Match(whole, s.now)
+				if got := wanted(&e, b.texts, f.RunEnd); got != want {
+					t.Errorf("%q of %v: got %v, want %v: %+v", text, result.Group.Values, got, want, e)
+				}
+				if want && text != "" {
+					answered++
+				}
 			}
 		}
 	}
@@ -95,8 +95,8 @@ func TestQueriesThatNeedDocuments(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%q: %v", text, err)
 		}
-		if _, known := factsFor(q.Root()); known {
-			t.Errorf("%q: got a query that facts answer, want one that needs documents", text)
+		if conditionOf(q, s.now) != nil {
+			t.Errorf("%q: got a query that entries answer, want one that needs documents", text)
 		}
 	}
 }
@@ -110,11 +110,27 @@ func TestBothWaysToReadAreTheSame(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, view := range []bool{false, true} {
-		gather := func(q *query.Query) (list []seen) {
+		type plain struct {
+			hash                   uint64
+			end                    int64
+			newest                 bool
+			numbers                [6]float64
+			timestamp, first, last int64
+			texts                  [7]string
+			id                     findingID
+		}
+		gather := func(q *query.Query) (list []plain) {
 			l := &look{span: span{firstSecond, lastSecond}, all: view, query: q, now: s.now}
 			if _, err := s.api.each(t.Context(), l, func(one *seen) (bool, error) {
-				list = append(list, *one)
-				list[len(list)-1].doc = nil
+				e := one.entry
+				p := plain{
+					hash: e.hash, end: one.runEnd, newest: one.newest, timestamp: e.timestamp, first: e.first, last: e.last, id: e.id,
+					numbers: [6]float64{e.score, e.period, e.jitter, float64(e.callbacks), float64(e.nonEmpty), float64(e.tests)},
+				}
+				for i, n := range []uint32{e.hostName, e.source, e.process, e.domain, e.address, e.target, e.caseID} {
+					p.texts[i] = one.text(n)
+				}
+				list = append(list, p)
 				return true, nil
 			}); err != nil {
 				t.Fatal(err)
@@ -122,7 +138,7 @@ func TestBothWaysToReadAreTheSame(t *testing.T) {
 			return list
 		}
 		byIndex, byDocuments := gather(nil), gather(all)
-		if diff := cmp.Diff(byDocuments, byIndex, cmp.AllowUnexported(seen{}, facts{}, number{})); diff != "" || len(byIndex) == 0 {
+		if diff := cmp.Diff(byDocuments, byIndex, cmp.AllowUnexported(plain{})); diff != "" || len(byIndex) == 0 {
 			t.Errorf("view of all: %v, %d by the index (-documents +index)\n%.3000s", view, len(byIndex), diff)
 		}
 	}
@@ -222,12 +238,12 @@ func TestRunsAreReadTogether(t *testing.T) {
 			c := &counting{Store: s.store, reads: map[string]int{}}
 			x := newIndex(c, tt.most)
 			for _, i := range tt.known {
-				if _, _, err := x.of(t.Context(), runs[i:i+1]); err != nil {
+				if _, _, err := x.of(t.Context(), x.begin(), runs[i:i+1]); err != nil {
 					t.Fatal(err)
 				}
 			}
 			clear(c.reads)
-			entries, texts, err := x.of(t.Context(), runs)
+			entries, texts, err := x.of(t.Context(), x.begin(), runs)
 			if err != nil || len(entries) != 3 || texts[entries[2].hostName] != "host-9-2" {
 				t.Fatalf("got %d entries and error %v, want those of the newest run", len(entries), err)
 			}
@@ -235,7 +251,7 @@ func TestRunsAreReadTogether(t *testing.T) {
 				t.Errorf("got %d runs after the reads %v, want %d after one", len(x.byEnd), c.reads, tt.want)
 			}
 			for i := range runs {
-				entries, texts, ok := x.have(&runs[i])
+				entries, texts, ok := x.have(x.begin(), &runs[i])
 				if ok && texts[entries[1].hostName] != fmt.Sprintf("host-%d-1", ends-1-i) {
 					t.Errorf("run %d: got %s, want its own findings", i, texts[entries[1].hostName])
 				}
@@ -248,7 +264,7 @@ func TestRunsAreReadTogether(t *testing.T) {
 		lying[i].Findings = 0
 	}
 	x := newIndex(s.store, 10)
-	entries, _, err := x.of(t.Context(), lying)
+	entries, _, err := x.of(t.Context(), x.begin(), lying)
 	if err != nil || len(entries) != 3 || len(x.byEnd) != 3 || x.size != 9 {
 		t.Errorf("got %d entries, %d runs with %d and error %v, want the three whole runs that there is room for", len(entries), len(x.byEnd), x.size, err)
 	}
@@ -305,11 +321,11 @@ func TestIndexForgetsWhatWasNotAskedForLongest(t *testing.T) {
 	}
 	slices.Reverse(runs)
 	for i := range runs {
-		entries, texts, err := x.of(t.Context(), runs[i:i+1])
+		entries, texts, err := x.of(t.Context(), x.begin(), runs[i:i+1])
 		if err != nil || len(entries) != 3 || texts[entries[0].hostName] != fmt.Sprintf("host-%d", i) {
 			t.Fatalf("run %d: got %d entries and error %v", i, len(entries), err)
 		}
-		if _, _, err := x.of(t.Context(), runs[:1]); err != nil { // which is asked for all the time
+		if _, _, err := x.of(t.Context(), x.begin(), runs[:1]); err != nil { // which is asked for all the time
 			t.Fatal(err)
 		}
 		if x.size > x.most {
@@ -323,12 +339,17 @@ func TestIndexForgetsWhatWasNotAskedForLongest(t *testing.T) {
 	if x.size != total || x.byEnd[runs[0].End] == nil || x.byEnd[runs[9].End] == nil || x.byEnd[runs[1].End] != nil {
 		t.Errorf("got size %d of %d entries, and runs %v, want the ones asked for last", x.size, total, len(x.byEnd))
 	}
-	x.makeRoom(0)
+	b := x.begin()
 	for i := range 100 {
-		x.number(strings.Repeat("x", i))
+		b.number(strings.Repeat("x", i))
 	}
-	if x.makeRoom(1); len(x.texts) != 1 || x.size != 0 {
-		t.Errorf("got %d texts, want those of runs that are gone to be forgotten", len(x.texts))
+	if now := x.begin(); len(now.texts) != 1 || now == b || x.size != 0 || x.packed != 0 {
+		t.Errorf("got %d texts, want those of runs that are gone to be forgotten", len(now.texts))
+	}
+	// A look that had begun before goes on with the numbers that it has.
+	entries, texts, err := x.of(t.Context(), b, runs[3:4])
+	if err != nil || len(entries) != 3 || texts[entries[0].hostName] != "host-3" || int(entries[0].hostName) >= len(b.texts) || x.size != 0 {
+		t.Errorf("got %d entries and error %v, want three in the old book", len(entries), err)
 	}
 }
 
@@ -336,6 +357,7 @@ func TestIndexForgetsWhatWasNotAskedForLongest(t *testing.T) {
 func TestForgottenRunsAreGone(t *testing.T) {
 	s := open(t, Limits{})
 	x, last := s.api.index, int64(findingtest.RunEnd)
+	x.mostPacked = 0 // what is packed goes with the entries, what is on the shelf does not
 	old := moved(findingtest.Ranked(), 1)
 	old.Group.Values = []string{"ws-gone", "p.exe"} // which no other run has
 	save(t, s.store, old.RunEnd, []*finding.Result{old})
@@ -378,7 +400,7 @@ func TestIndexTellsErrors(t *testing.T) {
 	x := newIndex(s.store, 20)
 	broken := errors.New("broken")
 	s.store.fail(broken)
-	if _, _, err := x.of(t.Context(), []store.Run{{End: findingtest.RunEnd}}); !errors.Is(err, broken) {
+	if _, _, err := x.of(t.Context(), x.begin(), []store.Run{{End: findingtest.RunEnd}}); !errors.Is(err, broken) {
 		t.Errorf("got error %v, want that of the store", err)
 	}
 	s.store.fail(nil)
@@ -387,13 +409,13 @@ func TestIndexTellsErrors(t *testing.T) {
 	if err := s.store.SaveRun(t.Context(), &store.Run{End: 99}, []store.Finding{bad}, store.SliceChange{}); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := x.of(t.Context(), []store.Run{{End: 99}}); err == nil || !strings.Contains(err.Error(), "not an id") {
+	if _, _, err := x.of(t.Context(), x.begin(), []store.Run{{End: 99}}); err == nil || !strings.Contains(err.Error(), "not an id") {
 		t.Errorf("got error %v, want one of the id", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	x.loading <- struct{}{}
-	if _, _, err := x.of(ctx, []store.Run{{End: 5}}); !errors.Is(err, context.Canceled) {
+	if _, _, err := x.of(ctx, x.begin(), []store.Run{{End: 5}}); !errors.Is(err, context.Canceled) {
 		t.Errorf("got error %v, want that the client is gone", err)
 	}
 }

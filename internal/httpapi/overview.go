@@ -3,6 +3,7 @@ package httpapi
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -120,55 +121,102 @@ func (t *tallies) of(number uint32) *tally {
 	return &(*t)[number]
 }
 
-func (t *tally) add(s *seen) {
-	t.documents++
-	t.score = max(t.score, s.score)
-	if t.documents == 1 { // the newest run comes first
-		t.last = s.runEnd
+// add counts what was counted of one who.
+func (t *tally) add(w *who) {
+	if t.documents == 0 {
+		t.first = w.first
 	}
-	t.first = s.runEnd
+	t.documents += w.documents
+	t.findings += w.findings
+	t.score = max(t.score, w.score)
+	t.first, t.last = min(t.first, w.first), max(t.last, w.last)
+	t.levels.High += w.levels.High
+	t.levels.Medium += w.levels.Medium
+	t.levels.Some += w.levels.Some
+	t.levels.Low += w.levels.Low
+	t.levels.Unranked += w.levels.Unranked
+}
+
+// A who is what was counted of one group and destination. Nearly all documents of one have the same
+// parties; where others come, there is another who.
+type who struct {
+	parties
+	documents, findings int
+	score               float64 // highest; -1 without one
+	first, last         int64   // runs
+	levels              Levels  // of findings
+	caseID              uint32  // of its last document
+	course              *course // for the overview
+}
+
+// A crowd counts the findings of a look by who they are.
+type crowd struct {
+	all     []*who
+	byGroup []*who   // that of the last document
+	texts   []string // for the numbers of all
+}
+
+// add counts a finding and returns who it is.
+func (c *crowd) add(s *seen) *who {
+	if int(s.group) >= len(c.byGroup) {
+		c.byGroup = append(c.byGroup, make([]*who, int(s.group)+1-len(c.byGroup))...)
+	}
+	w := c.byGroup[s.group]
+	if w == nil || w.parties != s.parties {
+		w = &who{parties: s.parties, score: -1, last: s.runEnd} // the newest run comes first
+		c.byGroup[s.group], c.texts = w, s.texts
+		c.all = append(c.all, w)
+	}
+	w.documents++
+	w.score = max(w.score, s.score)
+	w.first = s.runEnd
 	if s.newest {
-		t.findings++
-		t.levels.add(s.score)
+		w.findings++
+		w.levels.add(s.score)
 	}
+	return w
 }
 
 // A pair is two numbers.
 type pair struct{ a, b uint32 }
 
-// A gathering counts findings by hosts, processes and destinations.
+// A gathering is a crowd by hosts, processes and destinations, which have numbers of their own.
 type gathering struct {
 	hosts, processes, places   *names
 	ofHost, ofProcess, ofPlace tallies
-	hostProcess, hostPlace     map[pair]struct{}
-	processPlace               map[pair]struct{}
-	fields                     []string        // of hosts: the field that holds them, by number
-	who                        map[uint64]*who // by group and destination
+	fields                     []string // of hosts: the field that holds them, by number
 }
 
-// A who says who a group and destination are. Nearly all documents of one say the same, so that
-// only the first has to be looked up.
-type who struct {
-	hostName, source, processName, destination string
-	host, process, place                       uint32 // their numbers
-
-	// For the overview: where its last document was counted.
-	step   int
-	visit  *weight // nil for nowhere yet
-	caseID string
-}
-
-// is reports whether s is of the same host, process and destination. Texts out of an index are equal
-// at a glance.
-func (w *who) is(s *seen, destination string) bool {
-	return w.hostName == s.hostName && w.source == s.source && w.processName == s.process && w.destination == destination
-}
-
-func newGathering() *gathering {
-	return &gathering{
-		hosts: newNames(), processes: newNames(), places: newNames(),
-		hostProcess: map[pair]struct{}{}, hostPlace: map[pair]struct{}{}, processPlace: map[pair]struct{}{}, who: map[uint64]*who{},
+// gather gathers a crowd. Who is there twice is counted as one.
+func (c *crowd) gather() *gathering {
+	g := &gathering{hosts: newNames(), processes: newNames(), places: newNames()}
+	hostProcess, hostPlace, processPlace := map[pair]struct{}{}, map[pair]struct{}{}, map[pair]struct{}{}
+	for _, w := range c.all {
+		host, process, place := g.hosts.number(c.hostKey(w)), g.processes.number(c.texts[w.process]), g.places.number(c.texts[w.destination()])
+		for len(g.fields) < len(g.hosts.texts) {
+			g.fields = append(g.fields, w.hostField())
+		}
+		if w.course != nil {
+			w.course.host, w.course.process = host, process
+		}
+		h, p, d := g.ofHost.of(host), g.ofProcess.of(process), g.ofPlace.of(place)
+		h.add(w)
+		p.add(w)
+		d.add(w)
+		if isNew(hostProcess, pair{host, process}) {
+			h.others[0]++
+			p.others[0]++
+		}
+		if isNew(hostPlace, pair{host, place}) {
+			h.others[1]++
+			d.others[0]++
+		}
+		if isNew(processPlace, pair{process, place}) {
+			p.others[1]++
+			d.others[1]++
+		}
 	}
+	return g
 }
 
 // isNew adds p to a set and reports whether it was not there.
@@ -180,50 +228,13 @@ func isNew(set map[pair]struct{}, p pair) bool {
 	return true
 }
 
-// add counts a finding and returns who it is.
-func (g *gathering) add(s *seen) *who {
-	destination := s.destination()
-	w := g.who[s.group]
-	known := w != nil && w.is(s, destination)
-	if !known {
-		// A host that is an address and one that is named so are two.
-		w = &who{
-			hostName: s.hostName, source: s.source, processName: s.process, destination: destination,
-			host: g.hosts.number(hostKey(s)), process: g.processes.number(s.process), place: g.places.number(destination),
-		}
-		g.who[s.group] = w
-		for len(g.fields) < len(g.hosts.texts) {
-			g.fields = append(g.fields, s.hostField())
-		}
+// hostKey tells hosts apart: one that is an address and one that is named so are two. hostOf returns
+// the host of a key.
+func (c *crowd) hostKey(w *who) string {
+	if w.hostName != 0 || w.source == 0 {
+		return c.texts[w.hostName]
 	}
-	h, p, d := g.ofHost.of(w.host), g.ofProcess.of(w.process), g.ofPlace.of(w.place)
-	h.add(s)
-	p.add(s)
-	d.add(s)
-	if known {
-		return w
-	}
-	if isNew(g.hostProcess, pair{w.host, w.process}) {
-		h.others[0]++
-		p.others[0]++
-	}
-	if isNew(g.hostPlace, pair{w.host, w.place}) {
-		h.others[1]++
-		d.others[0]++
-	}
-	if isNew(g.processPlace, pair{w.process, w.place}) {
-		p.others[1]++
-		d.others[1]++
-	}
-	return w
-}
-
-// hostKey tells hosts apart; hostOf returns the host of a key.
-func hostKey(s *seen) string {
-	if s.hostName != "" || s.source == "" {
-		return s.hostName
-	}
-	return addressKey + s.source
+	return addressKey + c.texts[w.source]
 }
 
 // addressKey is no begin of a name that is a text out of JSON.
@@ -284,16 +295,41 @@ func apart(runs []store.Run) int64 {
 	return least
 }
 
-// A visit is a host and a process in a step.
+// A visit is how often a host and a process were seen together in a step, and the highest risk score.
 type visit struct {
-	step          int
-	host, process uint32
+	step, documents int
+	score           float64
 }
 
-// A weight is how often a host and a process were seen together, and the highest risk score.
-type weight struct {
-	documents int
-	score     float64
+// A course is the visits of a host and a process, step by step, the newest first.
+type course struct {
+	host, process uint32 // their numbers, once the crowd is gathered
+	visits        []visit
+}
+
+// add counts a document of a step, which is none before which one has been counted.
+func (c *course) add(step int, score float64) {
+	if n := len(c.visits); n == 0 || c.visits[n-1].step != step {
+		c.visits = append(c.visits, visit{step: step, score: -1})
+	}
+	v := &c.visits[len(c.visits)-1]
+	v.documents++
+	v.score = max(v.score, score)
+}
+
+// courses are those of hosts and processes, by the numbers of their texts.
+type courses map[[2]uint32]*course
+
+func (c courses) of(w *who) *course {
+	// A host that is an address and one that is named so are two.
+	key := [2]uint32{w.hostName << 1, w.process}
+	if w.hostName == 0 {
+		key[0] = w.source<<1 | 1
+	}
+	if c[key] == nil {
+		c[key] = &course{}
+	}
+	return c[key]
 }
 
 func (a *API) overview(ctx context.Context, c *call, p *overviewParams, _ *none) (*Overview, error) {
@@ -319,12 +355,12 @@ func (a *API) overview(ctx context.Context, c *call, p *overviewParams, _ *none)
 		out.NextRun = &end
 	}
 
-	g := newGathering()
-	visits := map[visit]*weight{}
-	cases := map[string]struct{}{}
+	var all crowd
+	ways := courses{}
+	cases := map[uint32]struct{}{}
 	lastRun := int64(-1)
 	out.Reach, err = a.each(ctx, l, func(s *seen) (bool, error) {
-		w := g.add(s)
+		w := all.add(s)
 		out.Documents++
 		if s.runEnd != lastRun {
 			out.Runs++
@@ -334,54 +370,56 @@ func (a *API) overview(ctx context.Context, c *call, p *overviewParams, _ *none)
 			out.Findings++
 			out.Levels.add(s.score)
 		}
-		if s.caseID != w.caseID && s.caseID != "" {
+		if s.caseID != w.caseID && s.caseID != 0 {
 			w.caseID = s.caseID
 			cases[s.caseID] = struct{}{}
 		}
 		i := int((s.runEnd - first) / length)
 		out.Steps[i].Documents++
 		out.Steps[i].Levels.add(s.score)
-		if w.visit == nil || w.step != i {
-			v := visit{i, w.host, w.process}
-			if visits[v] == nil {
-				visits[v] = &weight{score: -1}
-			}
-			w.step, w.visit = i, visits[v]
+		if w.course == nil {
+			w.course = ways.of(w)
 		}
-		w.visit.documents++
-		w.visit.score = max(w.visit.score, s.score)
+		w.course.add(i, s.score)
 		return true, nil
 	})
 	if err != nil {
 		return nil, err
 	}
+	g := all.gather()
 	out.Hosts, out.Processes, out.Destinations, out.Cases = len(g.hosts.texts)-1, len(g.processes.texts)-1, len(g.places.texts)-1, len(cases)
-	out.count(visits)
-	out.tops(g, visits, p.Top)
+	list := slices.Collect(maps.Values(ways))
+	out.count(list)
+	out.tops(g, list, p.Top)
 	return out, nil
 }
 
 // count counts hosts and processes step by step.
-func (o *Overview) count(visits map[visit]*weight) {
-	hosts, processes := map[visit]struct{}{}, map[visit]struct{}{}
-	for v := range visits {
-		hosts[visit{step: v.step, host: v.host}] = struct{}{}
-		processes[visit{step: v.step, process: v.process}] = struct{}{}
-	}
-	for v := range hosts {
-		if v.host != 0 {
-			o.Steps[v.step].Hosts++
-		}
-	}
-	for v := range processes {
-		if v.process != 0 {
-			o.Steps[v.step].Processes++
+func (o *Overview) count(ways []*course) {
+	for _, kind := range []struct {
+		of func(*course) uint32
+		to func(*Step) *int
+	}{
+		{func(c *course) uint32 { return c.host }, func(s *Step) *int { return &s.Hosts }},
+		{func(c *course) uint32 { return c.process }, func(s *Step) *int { return &s.Processes }},
+	} {
+		// Those of one follow each other, so that it is enough to know who was counted last.
+		slices.SortFunc(ways, func(a, b *course) int { return cmp.Compare(kind.of(a), kind.of(b)) })
+		last := make([]uint32, len(o.Steps))
+		for _, c := range ways {
+			n := kind.of(c)
+			for i := range c.visits {
+				if step := c.visits[i].step; last[step] != n { // 0 is no text, and not counted
+					last[step] = n
+					*kind.to(&o.Steps[step])++
+				}
+			}
 		}
 	}
 }
 
 // tops fills in the n first of each kind.
-func (o *Overview) tops(g *gathering, visits map[visit]*weight, n int) {
+func (o *Overview) tops(g *gathering, ways []*course, n int) {
 	hosts := g.ofHost.ordered(func(a, b uint32) int {
 		x, y := &g.ofHost[a], &g.ofHost[b]
 		return cmp.Or(cmp.Compare(y.others[0], x.others[0]), cmp.Compare(y.score, x.score), cmp.Compare(y.findings, x.findings), cmp.Compare(g.hosts.texts[a], g.hosts.texts[b]))
@@ -419,23 +457,27 @@ func (o *Overview) tops(g *gathering, visits map[visit]*weight, n int) {
 		t := &g.ofPlace[d]
 		o.TopPlaces = append(o.TopPlaces, TopPlace{Destination: g.places.texts[d], Hosts: t.others[0], Findings: t.findings, MaxScore: scoreOrNone(t.score)})
 	}
-	cells := map[pair]weight{}
-	for v, w := range visits {
-		host, ofTop := hostRows[v.host]
-		process, ofTopToo := processRows[v.process]
-		if ofTop && v.process != 0 {
-			o.TopHosts[host].Steps[v.step]++
+	cells := map[pair]visit{}
+	for _, c := range ways {
+		host, ofTop := hostRows[c.host]
+		process, ofTopToo := processRows[c.process]
+		if !ofTop && !ofTopToo {
+			continue
 		}
-		if ofTopToo && v.host != 0 {
-			o.TopProcesses[process].Steps[v.step]++
+		sum := visit{score: -1}
+		for i := range c.visits {
+			v := &c.visits[i]
+			if ofTop && c.process != 0 {
+				o.TopHosts[host].Steps[v.step]++
+			}
+			if ofTopToo && c.host != 0 {
+				o.TopProcesses[process].Steps[v.step]++
+			}
+			sum.documents += v.documents
+			sum.score = max(sum.score, v.score)
 		}
 		if ofTop && ofTopToo {
-			p := pair{uint32(host), uint32(process)}
-			c, ok := cells[p]
-			if !ok {
-				c.score = -1
-			}
-			cells[p] = weight{c.documents + w.documents, max(c.score, w.score)}
+			cells[pair{uint32(host), uint32(process)}] = sum
 		}
 	}
 	for i := range o.TopHosts {
@@ -519,14 +561,15 @@ func (a *API) entities(ctx context.Context, c *call, p *entityParams, kind strin
 	} else if l.span, err = p.span(c.now, back(c.now, day)); err != nil {
 		return fail(err)
 	}
-	g = newGathering()
+	var crowd crowd
 	reach, err = a.each(ctx, l, func(s *seen) (bool, error) {
-		g.add(s)
+		crowd.add(s)
 		return true, nil
 	})
 	if err != nil {
 		return fail(err)
 	}
+	g = crowd.gather()
 	t, texts := of(g)
 	all := t.ordered(func(a, b uint32) int {
 		x, y := &t[a], &t[b]

@@ -155,7 +155,7 @@ func (a *API) lastSeen(ctx context.Context, c *call, f *store.Finding, s *stored
 	const most = 4 // of windows that are read for it
 	var runs []*seen
 	if _, err := a.past(ctx, c, f, &spanParams{}, func(one *seen) {
-		if one.runEnd != f.RunEnd && one.nonEmpty.value > 0 && len(runs) < most {
+		if one.runEnd != f.RunEnd && one.nonEmpty > 0 && len(runs) < most {
 			kept := *one
 			runs = append(runs, &kept)
 		}

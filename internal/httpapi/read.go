@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -135,63 +134,52 @@ type Reach struct {
 	Complete bool      `json:"complete" doc:"false when the time range holds more findings than one request looks at: the oldest are missing"`
 }
 
-// A seen is a finding that is wanted.
+// A seen is a finding that is wanted: an entry, and the texts that its numbers stand for.
 type seen struct {
-	id     findingID
+	*entry
+	texts  []string
 	runEnd int64
-	score  float64  // -1 without one
-	group  uint64   // hash of the group and destination, index.groupOf
+	place  int      // among the findings of its run that the index has; 0 where it was not asked
 	newest bool     // of its group and destination, of those that are wanted
 	doc    Document // nil where it was not needed to know what is wanted
-	facts
 }
 
-// A sieve lets the findings through that a look wants.
+// text returns the text of a number.
+func (s *seen) text(number uint32) string { return s.texts[number] }
+
+// A sieve lets the newest findings through that a look wants, unless it wants all.
 type sieve struct {
-	*look
-	doc    query.Document
-	text   []byte
-	groups map[uint64]struct{} // that were seen
+	all    bool
+	groups bits // that were seen
 }
-
-func newSieve(l *look) *sieve { return &sieve{look: l, groups: map[uint64]struct{}{}} }
 
 // isLate reports whether a finding is not looked at because there is a newer one of its group
 // and destination. The newest counts, also when it is not wanted.
-func (s *sieve) isLate(group uint64) bool {
-	if s.all {
-		return false
-	}
-	return !s.isNew(group)
-}
-
-// isNew adds a group to those that were seen.
-func (s *sieve) isNew(group uint64) bool {
-	n := len(s.groups)
-	s.groups[group] = struct{}{} // one look at the map, not two
-	return len(s.groups) > n
-}
+func (s *sieve) isLate(group uint32) bool { return !s.all && !s.groups.add(group) }
 
 // isNewest notes the group of a finding that is wanted, and reports whether it is the first.
-func (s *sieve) isNewest(group uint64) bool {
-	if !s.all {
-		return true
-	}
-	return s.isNew(group)
-}
+func (s *sieve) isNewest(group uint32) bool { return !s.all || s.groups.add(group) }
 
-func (s *sieve) matches(text []byte) (bool, error) {
-	if err := s.doc.Reset(text); err != nil {
-		return false, err
+// bits is a set of small numbers.
+type bits []uint64
+
+// add adds a number and reports whether it was not there.
+func (b *bits) add(n uint32) bool {
+	word, bit := int(n/64), uint64(1)<<(n%64)
+	if word >= len(*b) {
+		*b = append(*b, make([]uint64, word+1-len(*b))...)
 	}
-	return s.query.Match(&s.doc, s.now), nil
+	was := (*b)[word]
+	(*b)[word] = was | bit
+	return was&bit == 0
 }
 
 // read hands out the findings that l wants with their documents, the newest run first, until f
 // returns false.
 func (a *API) read(ctx context.Context, l *look, f func(one *store.Finding, newest bool) (bool, error)) (Reach, error) {
 	reach := Reach{From: at(l.from), To: at(l.to), Complete: true}
-	s := newSieve(l)
+	s, b := sieve{all: l.all}, newBook()
+	var doc query.Document
 	var failed error
 	n := 0
 	oldest := l.to
@@ -204,17 +192,17 @@ func (a *API) read(ctx context.Context, l *look, f func(one *store.Finding, newe
 			return false
 		}
 		oldest = one.RunEnd
-		group := a.index.groupOf(one.Group)
+		group := b.group(a.index.groupOf(one.Group))
 		if s.isLate(group) {
 			return true
 		}
 		if l.query != nil {
-			ok, err := s.matches(one.Doc)
-			if err != nil {
+			if err := doc.Reset(one.Doc); err != nil {
 				failed = badDocument(one, err)
+				return false
 			}
-			if !ok {
-				return failed == nil
+			if !l.query.Match(&doc, l.now) {
+				return true
 			}
 		}
 		more, err := f(one, s.isNewest(group))
@@ -225,41 +213,29 @@ func (a *API) read(ctx context.Context, l *look, f func(one *store.Finding, newe
 }
 
 // each hands out the findings that l wants, the newest run first, until f returns false. What f
-// is given is valid until it returns. Documents are read only where the index cannot tell which
-// are wanted.
+// is given is valid until it returns, and its entry and texts for longer; numbers of groups and texts
+// are the same in one look. Documents are read only where the index cannot tell which are wanted.
 func (a *API) each(ctx context.Context, l *look, f func(one *seen) (bool, error)) (Reach, error) {
-	var fields []string // that the query asks for
-	known := true
+	var wanted condition
 	if l.query != nil {
-		fields, known = factsFor(l.query.Root())
-	}
-	if !known {
-		r := newReader()
-		return a.read(ctx, l, func(one *store.Finding, newest bool) (bool, error) {
-			out := seen{runEnd: one.RunEnd, score: one.Score, group: a.index.groupOf(one.Group), newest: newest, doc: one.Doc}
-			var err error
-			if out.id, err = idOf(one); err != nil {
-				return false, err
-			}
-			if out.facts, err = r.read(one); err != nil {
-				return false, err
-			}
-			return f(&out)
-		})
+		if wanted = conditionOf(l.query, l.now); wanted == nil {
+			return a.eachByDocument(ctx, l, f)
+		}
 	}
 	reach := Reach{From: at(l.from), To: at(l.to), Complete: true}
 	runs, err := a.o.Store.RunsIn(ctx, l.from, l.to, maxRuns)
 	if err != nil {
 		return reach, err
 	}
-	s := newSieve(l)
+	s := sieve{all: l.all}
+	book := a.index.begin()
 	n := 0
 	var out seen
 	for i := range runs {
 		if err := ctx.Err(); err != nil {
 			return reach, err
 		}
-		entries, texts, err := a.index.of(ctx, runs[i:])
+		entries, texts, err := a.index.of(ctx, book, runs[i:])
 		if err != nil {
 			return reach, err
 		}
@@ -270,22 +246,10 @@ func (a *API) each(ctx context.Context, l *look, f func(one *seen) (bool, error)
 		n += len(entries)
 		for k := range entries {
 			e := &entries[k]
-			if s.isLate(e.group) {
+			if s.isLate(e.group) || wanted != nil && !wanted(e, texts, runs[i].End) {
 				continue
 			}
-			out.id, out.runEnd, out.score, out.group, out.doc = e.id, runs[i].End, e.score, e.group, nil
-			e.facts(&out.facts, texts)
-			if l.query != nil {
-				s.text = out.appendDocument(s.text[:0], fields, out.score, out.runEnd)
-				ok, err := s.matches(s.text)
-				if err != nil {
-					return reach, fmt.Errorf("facts of finding %s: %w", e.id, err)
-				}
-				if !ok {
-					continue
-				}
-			}
-			out.newest = s.isNewest(e.group)
+			out = seen{entry: e, texts: texts, runEnd: runs[i].End, place: k, newest: s.isNewest(e.group)}
 			if more, err := f(&out); !more || err != nil {
 				return reach, err
 			}
@@ -295,6 +259,21 @@ func (a *API) each(ctx context.Context, l *look, f func(one *seen) (bool, error)
 		}
 	}
 	return reach, nil
+}
+
+// eachByDocument is each for what only documents tell.
+func (a *API) eachByDocument(ctx context.Context, l *look, f func(one *seen) (bool, error)) (Reach, error) {
+	r, b := newReader(), newBook()
+	return a.read(ctx, l, func(found *store.Finding, newest bool) (bool, error) {
+		one, err := r.finding(found, a.index.groupOf(found.Group))
+		if err != nil {
+			return false, err
+		}
+		out := seen{entry: new(entry), runEnd: found.RunEnd, newest: newest, doc: found.Doc}
+		b.entry(out.entry, &one)
+		out.texts = b.texts
+		return f(&out)
+	})
 }
 
 // maxRuns bounds the runs of a time range: eleven years of hours.

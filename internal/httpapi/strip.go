@@ -42,14 +42,26 @@ type strip struct {
 // strips counts calls of findings, bucket by bucket, and returns the counts in their order; nil for
 // a finding whose calls cannot be told from others. All are counted in one look at the events.
 func (a *API) strips(ctx context.Context, s *Strips, of []*seen) ([][]int, error) {
-	var keys []store.FindingKey
+	var keys, missing []store.FindingKey
+	var kept []store.Finding
 	for _, one := range of {
-		keys = append(keys, store.FindingKey{RunEnd: one.runEnd, ID: one.id.String()})
+		key := store.FindingKey{RunEnd: one.runEnd, ID: one.id.String()}
+		keys = append(keys, key)
+		f, err := a.index.finding(one.runEnd, one.place, one.id)
+		if err != nil {
+			return nil, err
+		}
+		if f != nil {
+			kept = append(kept, *f)
+		} else {
+			missing = append(missing, key)
+		}
 	}
-	found, err := a.o.Store.FindingsOf(ctx, keys)
+	found, err := a.o.Store.FindingsOf(ctx, missing)
 	if err != nil {
 		return nil, err
 	}
+	found = append(found, kept...)
 	byKey := map[store.FindingKey]*strip{}
 	// Of most events the group is told by a host that has no strip.
 	first := groupLists(a.o.GroupBy())[0][0]

@@ -72,9 +72,9 @@ func (a *API) fieldValues(ctx context.Context, c *call, p *valueParams, _ *none)
 	}
 	count := &valueCount{prefix: strings.ToLower(p.Prefix), by: map[string]*Facet{}}
 	out := &FieldValues{Field: p.Name}
-	if of := factText(p.Name); of != nil {
+	if of := entryText(p.Name); of != nil {
 		out.Reach, err = a.each(ctx, l, func(s *seen) (bool, error) {
-			count.add(of(&s.facts), s.score)
+			count.add(s.text(of(s.entry)), s.score)
 			return true, nil
 		})
 	} else {
@@ -86,27 +86,6 @@ func (a *API) fieldValues(ctx context.Context, c *call, p *valueParams, _ *none)
 	out.Values = top(count.by, p.Limit)
 	out.More = count.more || len(count.by) > p.Limit
 	return out, nil
-}
-
-// factText returns what tells a text that is one of the facts; nil for a field that is none.
-func factText(name string) func(*facts) string {
-	switch name {
-	case "host.name":
-		return func(f *facts) string { return f.hostName }
-	case "source.ip":
-		return func(f *facts) string { return f.source }
-	case "process.name":
-		return func(f *facts) string { return f.process }
-	case "fresnel.destination.domain":
-		return func(f *facts) string { return f.domain }
-	case "fresnel.destination.ip":
-		return func(f *facts) string { return f.address }
-	case "destination.ip":
-		return func(f *facts) string { return f.target }
-	case "fresnel.case.id":
-		return func(f *facts) string { return f.caseID }
-	}
-	return nil
 }
 
 // valuesOfDocuments counts the values of a field in the newest documents.

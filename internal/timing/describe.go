@@ -11,7 +11,7 @@ func (a *Analyzer) describe(r *Result, l *level, best test) {
 	period, low, high := l.spread()
 	switch {
 	case best == testPeak && (high-low > period || l.near(low, high) < 0.5):
-		if p, _ := a.peak(l); p.ratio > 0 {
+		if p, _ := a.peak(l, 0); p.ratio > 0 {
 			from, to := binEdge(p.from), binEdge(p.to)
 			period, low, high = (from+to)/2, from, to
 		}
@@ -207,6 +207,6 @@ func regimePeriod(a *Analyzer, l *level, start, end int) float64 {
 	if len(s) == 0 {
 		return 0
 	}
-	slices.Sort(s)
+	a.sorter.sort(s)
 	return quantile(s, 0.5)
 }

@@ -47,7 +47,7 @@ func TestNullTables(t *testing.T) {
 		for range rounds(n) {
 			levels := a.levels(poisson(rng, n+1))
 			for tt := testShape; tt < testCount; tt++ {
-				stat, m := a.statistic(tt, &levels[0], 0)
+				stat, m := a.statistic(tt, &levels[0])
 				if m > 0 {
 					stats[tt] = append(stats[tt], stat)
 				}

@@ -111,9 +111,13 @@ func localEdge(bin int) float64 {
 	return math.Ldexp(1+float64(sub)/(1<<localBits), octave-localOctaves)
 }
 
-// localRatios holds the log-likelihood ratio of a u in each bin, by shape and noise.
-var localRatios = sync.OnceValue(func() *[len(localShapes)][len(localNoise)][localBins]float64 {
-	r := new([len(localShapes)][len(localNoise)][localBins]float64)
+// localModels is the number of models that local tries: each shape with each noise.
+const localModels = len(localShapes) * len(localNoise)
+
+// localRatios holds the log-likelihood ratios of a u in each bin: of each shape, with each noise.
+// Those of one bin stand together, since a sum that is one of many does not wait for itself.
+var localRatios = sync.OnceValue(func() *[localBins][localModels]float64 {
+	r := new([localBins][localModels]float64)
 	for i, k := range localShapes {
 		a, _ := math.Lgamma(k + 0.5)
 		b, _ := math.Lgamma(k)
@@ -128,7 +132,7 @@ var localRatios = sync.OnceValue(func() *[len(localShapes)][len(localNoise)][loc
 				mean += math.Exp(norm+(k-1)*math.Log1p(-u*u)) / steps
 			}
 			for j, noise := range localNoise {
-				r[i][j][bin] = math.Log(noise + (1-noise)*mean)
+				r[bin][i*len(localNoise)+j] = math.Log(noise + (1-noise)*mean)
 			}
 		}
 	}
@@ -170,18 +174,19 @@ func (a *Analyzer) local(l *level) (stat float64, n int) {
 			count++
 		}
 	}
+	var sums [localModels]float64
 	ratios := localRatios()
-	for i := range ratios {
-		for j := range ratios[i] {
-			sum := 0.0
-			for _, bin := range filled[:count] {
-				sum += hist[bin] * ratios[i][j][bin]
-			}
-			if localShapes[i] < localSure {
-				sum = min(sum, bound)
-			}
-			stat = max(stat, sum)
+	for _, bin := range filled[:count] {
+		n, of := hist[bin], &ratios[bin]
+		for i := range sums {
+			sums[i] += n * of[i]
 		}
+	}
+	for i, sum := range sums {
+		if localShapes[i/len(localNoise)] < localSure {
+			sum = min(sum, bound)
+		}
+		stat = max(stat, sum)
 	}
 	if wide && stat > 0 {
 		// Gaps of a Pareto distribution have logarithms of ratios with a Laplace distribution.
@@ -242,6 +247,9 @@ var binEdges = func() (edges [peakBins + 2*peakSide]float64) {
 
 func binEdge(bin int) float64 { return binEdges[bin+peakSide] }
 
+// peakGaps is the number of gaps that peak looks at.
+func (l *level) peakGaps() int { return min(len(l.at), peakCalls) - 1 }
+
 // A peak is a window of bins of lags that holds more pairs of calls than it should.
 type peak struct {
 	ratio    float64 // log-likelihood ratio of the count
@@ -254,13 +262,13 @@ type peak struct {
 // the times around it lead to expect: a timer among other calls, several timers. Its
 // statistic is the largest log-likelihood ratio of a Poisson count in a window of lags. The
 // calls of two bursts make many pairs that are as far apart as the bursts, so of all pairs
-// around the same longest gap about equal lags count once.
-func (a *Analyzer) peak(l *level) (p peak, n int) {
-	times := l.at[max(0, len(l.at)-peakCalls):]
-	n = len(times) - 1
+// around the same longest gap about equal lags count once. What does not go beyond a ratio is not told.
+func (a *Analyzer) peak(l *level, beyond float64) (p peak, n int) {
+	n = l.peakGaps()
 	if n < peakLeastGaps {
 		return peak{}, 0
 	}
+	times := l.at[len(l.at)-n-1:]
 	if a.hist == nil {
 		a.hist, a.across = make([]int32, peakBins), make([]int32, peakBins>>peakNear)
 	}
@@ -312,6 +320,7 @@ func (a *Analyzer) peak(l *level) (p peak, n int) {
 	if high <= low {
 		return peak{}, 0
 	}
+	p.ratio = beyond * (1 - 1e-9) // which may be rounded
 	sum := a.sums(low, high)
 	// A window that holds few pairs is none, and in most places the widest holds few.
 	places := slices.Grow(a.places[:0], high-low+1)[:high-low+1]
@@ -374,6 +383,9 @@ func (a *Analyzer) peak(l *level) (p peak, n int) {
 				p = peak{r, from, to, seen, expected}
 			}
 		}
+	}
+	if p.seen == 0 {
+		p.ratio = 0
 	}
 	return p, n
 }
@@ -438,21 +450,23 @@ func (a *Analyzer) growth(l *level) (stat float64, n int) {
 	sum, last := 0.0, 0.0
 	for i := 1; i < len(l.gaps); i++ {
 		g, h := l.gaps[i-1], l.gaps[i]
-		grows := g > 0 && h > growthLeast*g && h < growthMost*g
-		ratio := 0.0
-		if grows {
-			ratio = math.Log(h / g)
+		factor := 0.0
+		if g > 0 && h > growthLeast*g && h < growthMost*g {
+			factor = h / g
 		}
-		if apart := math.Abs(ratio - last); grows && last > 0 && apart < growthSpread {
-			sum -= math.Log(max(apart, 0.005))
-			stat = max(stat, sum)
-		} else {
+		alike := false
+		// Most are far apart, which is told without a logarithm.
+		if factor > 0 && last > 0 && factor < growthAlike*last && last < growthAlike*factor {
+			if apart := math.Abs(math.Log(factor) - math.Log(last)); apart < growthSpread {
+				alike = true
+				sum -= math.Log(max(apart, 0.005))
+				stat = max(stat, sum)
+			}
+		}
+		if !alike {
 			sum = 0
 		}
-		last = 0
-		if grows {
-			last = ratio
-		}
+		last = factor
 	}
 	return stat, len(l.gaps)
 }
@@ -462,4 +476,5 @@ const (
 	growthLeast  = 1.15
 	growthMost   = 4
 	growthSpread = 0.2
+	growthAlike  = 1.23 // somewhat more than e^growthSpread
 )

@@ -5,10 +5,7 @@
 // clock, no I/O, no goroutines.
 package timing
 
-import (
-	"math"
-	"slices"
-)
+import "math"
 
 // MinCalls is the least number of callbacks that can be tested: three gaps.
 const MinCalls = 4
@@ -74,6 +71,7 @@ type Analyzer struct {
 	hist, across []int32
 	places       []int32
 	gaps         []uint64
+	sorter       sorter
 }
 
 // A level is a series after calls closer than a threshold were merged into callbacks.
@@ -163,8 +161,8 @@ func (a *Analyzer) score(c *Calls) (score float64, best test, lv, steady *level)
 		if len(l.times) < MinCalls {
 			continue
 		}
-		for t := testShape; t < testCount; t++ {
-			stat, n := a.statistic(t, l, i)
+		for _, t := range [...]test{testShape, testLocal, testGrowth} {
+			stat, n := a.statistic(t, l)
 			if n < MinCalls-1 {
 				continue
 			}
@@ -177,6 +175,14 @@ func (a *Analyzer) score(c *Calls) (score float64, best test, lv, steady *level)
 			}
 		}
 	}
+	// Merging would only take calls away from peaks. Finding them costs most, and less where they
+	// need not be told that the other tests outdo.
+	if l := &levels[0]; l.peakGaps() >= peakLeastGaps {
+		p, n := a.peak(l, nullTests[testPeak].statistic(l.peakGaps(), score, ratioScore))
+		if s := testScore(testPeak, n, p.ratio); s > score {
+			score, best, lv = s, testPeak, l
+		}
+	}
 	if alike < max(clearScore, score/2) {
 		steady = nil
 	}
@@ -187,17 +193,14 @@ func (a *Analyzer) score(c *Calls) (score float64, best test, lv, steady *level)
 const clearScore = 8
 
 // statistic returns a test's statistic on a level and the number of gaps that it saw.
-func (a *Analyzer) statistic(t test, l *level, i int) (stat float64, n int) {
+func (a *Analyzer) statistic(t test, l *level) (stat float64, n int) {
 	switch t {
 	case testShape:
 		return a.shape(l)
 	case testLocal:
 		return a.local(l)
 	case testPeak:
-		if i > 0 { // merging would only take calls away from it
-			return 0, 0
-		}
-		p, n := a.peak(l)
+		p, n := a.peak(l, 0)
 		return p.ratio, n
 	default:
 		return a.growth(l)
@@ -225,14 +228,14 @@ func (a *Analyzer) levels(c *Calls) []level {
 	failed := func(i int) bool { return c.Failed != nil && c.Failed[from+i] }
 	hole := func(i int) bool { return c.Holes != nil && i > 0 && c.Holes[from+i] }
 	dither := float64(tick) / 1000
-	a.level[0].fill(millis, failed, hole, base, dither)
+	a.level[0].fill(millis, failed, hole, base, dither, &a.sorter)
 	l0 := &a.level[0]
 	count := 1
 	if len(l0.gaps) >= 6 {
 		jumps, n := l0.jumps()
 		for _, m := range jumps[:n] {
 			l := &a.level[count]
-			l.fill(millis, failed, hole, m, dither)
+			l.fill(millis, failed, hole, m, dither, &a.sorter)
 			if len(l.times) >= MinCalls {
 				count++
 			}
@@ -249,7 +252,7 @@ func (a *Analyzer) levels(c *Calls) []level {
 // Times are known only to a tick, and gaps of equal ticks would look more alike than they
 // are: every time is moved by a fraction of a tick that looks random and depends on the
 // call's place alone.
-func (l *level) fill(millis []int64, failed, hole func(int) bool, merge, tick float64) {
+func (l *level) fill(millis []int64, failed, hole func(int) bool, merge, tick float64, sort *sorter) {
 	l.merge, l.failed = merge, 0
 	l.times, l.at, l.gaps = l.times[:0], l.at[:0], l.gaps[:0]
 	answered := true
@@ -284,7 +287,7 @@ func (l *level) fill(millis []int64, failed, hole func(int) bool, merge, tick fl
 			l.sorted = append(l.sorted, g)
 		}
 	}
-	slices.Sort(l.sorted)
+	sort.sort(l.sorted)
 }
 
 // fraction returns a number in [0, 1) that depends on x as if it were random (splitmix64).

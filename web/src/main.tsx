@@ -16,6 +16,7 @@ import { followLinks, useAddress } from "./ui/router";
 import { DarkContext, useTheme } from "./ui/theme";
 
 const finding = () => import("./pages/finding");
+const findings = () => import("./pages/findings");
 const FindingPage = lazy<{ id: string }>(() => finding().then((m) => m.FindingPage));
 const CasePage = lazy<{ id: string }>(() => finding().then((m) => m.CasePage));
 
@@ -28,7 +29,7 @@ interface Entry {
 
 const entries: Entry[] = [
   { page: "overview", name: "Overview", needs: "read", show: OverviewPage },
-  { page: "findings", name: "Findings", needs: "read", show: lazy(() => import("./pages/findings").then((m) => m.FindingsPage)) },
+  { page: "findings", name: "Findings", needs: "read", show: lazy(() => findings().then((m) => m.FindingsPage)) },
   { page: "hosts", name: "Hosts over time", needs: "read", show: lazy(() => import("./pages/hosts").then((m) => m.HostsPage)) },
   { page: "tuning", name: "Tuning", needs: "write", show: lazy(() => import("./pages/tuning").then((m) => m.TuningPage)) },
   { page: "filters", name: "Filters", needs: "write", show: lazy(() => import("./pages/filters").then((m) => m.FiltersPage)) },
@@ -81,6 +82,11 @@ function Shell({ me, dark, setDark, logout }: { me: Me; dark: boolean; setDark: 
   const view = viewOf(address.search);
   const [help, setHelp] = useState(false);
   useEffect(() => watchKeys(() => setHelp(true)), []);
+  // The pages that are gone to most: their code is there before the first click.
+  useEffect(() => {
+    const timer = setTimeout(() => Promise.all([finding(), findings()]).catch(() => {}), 2000); // they say so when they are shown
+    return () => clearTimeout(timer);
+  }, []);
   const name = entryOf(route)?.name ?? { finding: "Finding", case: "Case", nowhere: "No such page" }[route.page as string] ?? "";
   useEffect(() => {
     document.title = `${name} · Fresnel`;

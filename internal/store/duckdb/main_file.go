@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"fresnel/internal/store"
 )
@@ -208,7 +209,7 @@ func sliceTable(id int64) string { return fmt.Sprintf("%s.slice_%d", mainName, i
 func (s *Store) LastRun(ctx context.Context) (*store.Run, error) {
 	var runs []store.Run
 	if err := s.read(func(c *conn) (err error) {
-		runs, err = readRuns(ctx, c, "ORDER BY run_end DESC LIMIT 1")
+		runs, err = s.readRuns(ctx, c, "ORDER BY run_end DESC LIMIT 1")
 		return err
 	}); err != nil {
 		return nil, err
@@ -223,18 +224,18 @@ func (s *Store) LastRun(ctx context.Context) (*store.Run, error) {
 func (s *Store) RunsIn(ctx context.Context, fromEnd, toEnd int64, limit int) ([]store.Run, error) {
 	var runs []store.Run
 	err := s.read(func(c *conn) (err error) {
-		runs, err = readRuns(ctx, c, "WHERE run_end BETWEEN ? AND ? ORDER BY run_end DESC LIMIT ?", fromEnd, toEnd, max(0, limit))
+		runs, err = s.readRuns(ctx, c, "WHERE run_end BETWEEN ? AND ? ORDER BY run_end DESC LIMIT ?", fromEnd, toEnd, max(0, limit))
 		return err
 	})
 	return runs, err
 }
 
-func readRuns(ctx context.Context, c *conn, which string, args ...any) ([]store.Run, error) {
+func (s *Store) readRuns(ctx context.Context, c *conn, which string, args ...any) ([]store.Run, error) {
 	var runs []store.Run
 	err := c.query(ctx, func(ch *chunk) error {
 		for _, doc := range column[text](ch, 0) {
-			var r store.Run
-			if err := json.Unmarshal(doc.view(), &r); err != nil {
+			r, err := s.decoded.of(doc.view())
+			if err != nil {
 				return fmt.Errorf("run: %w", err)
 			}
 			runs = append(runs, r)
@@ -242,6 +243,33 @@ func readRuns(ctx context.Context, c *conn, which string, args ...any) ([]store.
 		return nil
 	}, "SELECT doc FROM "+mainName+".run "+which, args...)
 	return runs, err
+}
+
+// decodedRuns keeps what documents of runs say: lists ask for all of two weeks each time, and to decode
+// them takes longer than to find them. The zero value is empty. It is safe for concurrent use.
+type decodedRuns struct {
+	mu    sync.Mutex
+	byDoc map[string]store.Run
+}
+
+// mostDecoded bounds a decodedRuns: three months of hours.
+const mostDecoded = 2048
+
+func (d *decodedRuns) of(doc []byte) (store.Run, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if r, ok := d.byDoc[string(doc)]; ok {
+		return r, nil
+	}
+	var r store.Run
+	if err := json.Unmarshal(doc, &r); err != nil {
+		return r, err
+	}
+	if d.byDoc == nil || len(d.byDoc) == mostDecoded {
+		d.byDoc = map[string]store.Run{}
+	}
+	d.byDoc[string(doc)] = r
+	return r, nil
 }
 
 // FindingsIn hands out findings.

@@ -53,6 +53,7 @@ type Store struct {
 
 	main    sync.Mutex // one goroutine at a time writes to main.duckdb
 	numbers numbers
+	decoded decodedRuns
 }
 
 var _ store.Store = (*Store)(nil)

@@ -3,6 +3,7 @@
 const whole = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
 
 export function count(n: number): string {
+  if (n >= 0 && n < 1000 && Number.isInteger(n)) return String(n); // pages show hundreds, and Intl takes its time
   return whole.format(n);
 }
 

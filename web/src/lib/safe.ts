@@ -6,6 +6,7 @@ const short: Record<string, string> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
 
 /** Text of a log as it may be shown: what cannot be seen, or misleads, is written out. */
 export function safe(text: string): string {
+  if (/^[ -~]*$/.test(text)) return text; // nearly all there is, and found so in a tenth of the time
   return text.replace(hidden, (c) => {
     const code = c.codePointAt(0) ?? 0;
     if (short[c]) return short[c];

@@ -2,7 +2,7 @@ import type { Schema } from "../api/client";
 import { count, number } from "../lib/format";
 import { short, utc } from "../lib/time";
 import { Shift } from "../plots/shift";
-import { Switch } from "../ui/asked";
+import { Stale, Switch } from "../ui/asked";
 import { Problems } from "../ui/change";
 import { Copy, Empty, Failed, Loading, Panel, Reasons, Risk, Text } from "../ui/parts";
 import { useParam } from "../ui/router";
@@ -71,12 +71,12 @@ export function Effect(props: {
         ) : tried.error ? (
           <Failed what="The effect" error={tried.error} retry={tried.again} />
         ) : w ? (
-          <div class={tried.busy ? "stale" : ""}>
+          <Stale on={tried.busy}>
             <Sides w={w} />
             <div class="shift">
               <Shift w={w} />
             </div>
-          </div>
+          </Stale>
         ) : (
           <Loading what="the effect" rows={4} />
         )}
@@ -204,9 +204,9 @@ function Rows({ w, stale }: { w: WhatIf; stale: boolean }) {
           <p>With these settings the list is as it was{only ? " in this regard" : ""}.</p>
         </Empty>
       ) : (
-        <div class={stale ? "stale" : ""}>
+        <Stale on={stale}>
           <Table label="Findings that change" columns={columns} rows={rows} id={(r) => `${r.kind} ${(r.after ?? r.before)?.id}`} />
-        </div>
+        </Stale>
       )}
     </Panel>
   );

@@ -3,7 +3,7 @@ import type { Schema } from "../api/client";
 import { useAPI } from "../api/hooks";
 import { count, plural } from "../lib/format";
 import { type Changes, settingsOf, trialLink, valuesOf } from "../lib/tuning";
-import { Asked } from "../ui/asked";
+import { Asked, Stale } from "../ui/asked";
 import { Problems, SaveDialog, type Saving } from "../ui/change";
 import { can, useMe } from "../ui/context";
 import { Copy, Empty, Failed, Panel, Text, When } from "../ui/parts";
@@ -312,7 +312,7 @@ function Change({ set, sets, end, done }: { set: FilterSet; sets: FilterSet[]; e
         </p>
       </div>
       {p && p.examples.length > 0 && (
-        <div class={tried.busy ? "stale" : ""}>
+        <Stale on={tried.busy}>
           <Table
             label="Events that come or go"
             columns={exampleColumns}
@@ -320,7 +320,7 @@ function Change({ set, sets, end, done }: { set: FilterSet; sets: FilterSet[]; e
             id={(x) => `${x.kept} ${x.process} ${x.destination} ${x.clause}`}
           />
           {(p.examples.length === 20 || !p.examples_complete) && <p class="pad muted">Those with the most events.</p>}
-        </div>
+        </Stale>
       )}
       <ul class="values code" aria-label={`Values of ${set.name}`}>
         {shown.map((v) => (

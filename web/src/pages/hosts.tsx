@@ -7,6 +7,7 @@ import { and, clause, link } from "../lib/url";
 import { Numbers } from "../plots/figure";
 import { Lines } from "../plots/lines";
 import { HeatMap, seriesClass } from "../plots/overview";
+import { Stale } from "../ui/asked";
 import { ask, carry, useView } from "../ui/context";
 import { Empty, Failed, Loading, NoFindings, Panel, Text, When } from "../ui/parts";
 import { navigate } from "../ui/router";
@@ -61,7 +62,7 @@ export function HostsPage() {
         title="Hosts affected over time, by process"
         note={`Hosts with findings of the ${plural(lines.length, "process", "processes")} with the most findings; marks at the lower edge are the ends of runs. Click a line for its findings.`}
       >
-        <div class={`stack wide-stack${overview.stale ? " stale" : ""}`}>
+        <Stale on={overview.stale} class="stack wide-stack">
           <div class="figure">
             <Lines
               at={at}
@@ -117,7 +118,7 @@ export function HostsPage() {
               </li>
             ))}
           </ol>
-        </div>
+        </Stale>
       </Panel>
       <Panel id="heat" title="Hosts by processes" note="The 20 hosts with the most processes, and the 20 processes with the most findings.">
         <HeatMap o={o} />

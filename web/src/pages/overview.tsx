@@ -6,7 +6,7 @@ import { ago } from "../lib/time";
 import { and, clause, link } from "../lib/url";
 import { HostStack, ProcessMap } from "../plots/overview";
 import { Strip } from "../plots/strip";
-import { Asked, More, Switch } from "../ui/asked";
+import { Asked, More, Stale, Still, Switch } from "../ui/asked";
 import { ask, can, carry, useMe, useView } from "../ui/context";
 import { findingColumns } from "../ui/findings";
 import { Dot, Fact, NoFindings, Panel, Reasons, Risk, Text, When } from "../ui/parts";
@@ -29,20 +29,26 @@ export function OverviewPage() {
       <Asked of={overview} what="the overview" rows={1}>
         {(o) => <Summary o={o} old={overview.error !== null} />}
       </Asked>
-      <Cases often={often} />
+      <Cases often={often} strips={o !== null && !overview.stale} />
       {o && o.processes > 0 && (
-        <div class={`two${overview.stale ? " stale" : ""}`}>
-          <Panel
-            id="hosts"
-            title="Top 20 beaconing hosts"
-            note="Processes with findings on each host, run by run. Click a block for its findings."
-          >
-            <HostStack o={o} />
-          </Panel>
-          <Panel id="processes" title="Top 20 beaconing processes" note="The larger, the more findings. Click one for its findings.">
-            <ProcessMap o={o} />
-          </Panel>
-        </div>
+        <Stale on={overview.stale} class="two">
+          <Still stale={overview.stale}>
+            {() => (
+              <>
+                <Panel
+                  id="hosts"
+                  title="Top 20 beaconing hosts"
+                  note="Processes with findings on each host, run by run. Click a block for its findings."
+                >
+                  <HostStack o={o} />
+                </Panel>
+                <Panel id="processes" title="Top 20 beaconing processes" note="The larger, the more findings. Click one for its findings.">
+                  <ProcessMap o={o} />
+                </Panel>
+              </>
+            )}
+          </Still>
+        </Stale>
       )}
       {o && o.findings > 0 && <Affected often={often} usual={o.processes > 0 ? "processes" : "hosts"} />}
     </>
@@ -169,13 +175,13 @@ function Of({ path, name }: { path: string; name: string }) {
 const firstCases = 15;
 const mostCases = 200;
 
-function Cases({ often }: { often: number }) {
+function Cases({ often, strips: wanted }: { often: number; strips: boolean }) {
   const view = useView();
   const [limit, setLimit] = useCount("cases", firstCases, mostCases);
   const path = link("/api/v1/cases", ask(view), { limit });
   const cases = useAPI<Schema["CaseList"]>(path, often);
-  // Events are read for the strips: they come after the first paint.
-  const drawn = useAPI<Schema["CaseList"]>(cases.data && !cases.stale ? `${path}&strip=96` : null, often);
+  // Events are read for the strips: they come when all else is there.
+  const drawn = useAPI<Schema["CaseList"]>(wanted && cases.data && !cases.stale ? `${path}&strip=96` : null, often);
   const list = drawn.data && !drawn.stale ? drawn.data : cases.data;
   const strips = list?.strips;
   const strip = useCallback(

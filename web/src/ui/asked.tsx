@@ -1,6 +1,8 @@
 import type { ComponentChildren } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
 import type { APIError } from "../api/client";
 import { count } from "../lib/format";
+import { ViewContext, useView } from "./context";
 import { Failed, Loading } from "./parts";
 
 /** What the API is asked for: it is on its way, has failed, or is shown. */
@@ -17,9 +19,37 @@ export function Asked<T>({
   rows?: number;
   children: (data: T) => ComponentChildren;
 }) {
-  if (of.data) return <div class={of.stale ? "asked stale" : "asked"}>{children(of.data)}</div>;
+  const { data } = of;
+  if (data)
+    return (
+      <Stale on={of.stale ?? false} class="asked">
+        <Still stale={of.stale ?? false}>{() => children(data)}</Still>
+      </Stale>
+    );
   if (of.error) return <Failed what={what[0]?.toUpperCase() + what.slice(1)} error={of.error} retry={of.reload} />;
   return <Loading what={what} {...(rows && { rows })} />;
+}
+
+/** A part whose content is not what was asked for last. That it is late is shown when it is: the paint that shows it would delay what comes soon. */
+export function Stale({ on, class: name = "", children }: { on: boolean; class?: string; children: ComponentChildren }) {
+  const [late, setLate] = useState(false);
+  useEffect(() => {
+    if (!on) return;
+    const timer = setTimeout(() => setLate(true), 200);
+    return () => {
+      clearTimeout(timer);
+      setLate(false);
+    };
+  }, [on]);
+  return <div class={`${name}${on ? " stale" : ""}${on && late ? " late" : ""}`.trim()}>{children}</div>;
+}
+
+/** What is of the address before stays as it is, with the links that it had, until what is asked for has come: to draw it anew would delay that. */
+export function Still({ stale, children }: { stale: boolean; children: () => ComponentChildren }) {
+  const view = useView();
+  const last = useRef<ComponentChildren>(null);
+  if (!stale || last.current === null) last.current = <ViewContext.Provider value={view}>{children()}</ViewContext.Provider>;
+  return <>{last.current}</>;
 }
 
 /** The button below a list that goes on, and why it could not. */

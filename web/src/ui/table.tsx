@@ -1,5 +1,5 @@
 import type { ComponentChildren } from "preact";
-import { useMemo } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 
 export interface Column<T> {
   head: string;
@@ -38,6 +38,7 @@ export function Table<T>({
   sorting,
   ...parts
 }: Parts<T> & { label: string; rows: readonly T[]; id: (row: T) => string; sorting?: Sorting }) {
+  const drawn = useDrawn(rows);
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keys
     <div class="scroll" tabIndex={0} role="group" aria-label={label}>
@@ -50,13 +51,34 @@ export function Table<T>({
           </tr>
         </thead>
         <tbody>
-          {rows.map((r) => (
+          {drawn.map((r) => (
             <Row key={id(r)} row={r} {...parts} />
           ))}
         </tbody>
       </table>
     </div>
   );
+}
+
+/** How many rows are drawn at once where rows are added: those that a screen shows of them. */
+const atOnce = 12;
+
+/**
+ * The rows to draw now. Of those that are added to a list the first are seen, and do not wait for
+ * the others, which are drawn after that paint. Where rows are replaced all are drawn at once, so that what
+ * stands below keeps its place.
+ */
+function useDrawn<T>(rows: readonly T[]): readonly T[] {
+  const last = useRef<readonly T[]>([]);
+  const [, again] = useState(0);
+  const added = last.current.length < rows.length && last.current.every((r, i) => r === rows[i]);
+  const now = added ? rows.slice(0, last.current.length + atOnce) : rows;
+  last.current = now;
+  const missing = rows.length - now.length;
+  useEffect(() => {
+    if (missing > 0) again((n) => n + 1);
+  }, [missing]);
+  return now;
 }
 
 function Head<T>({ column: c, sorting: s }: { column: Column<T>; sorting: Sorting | undefined }) {
