@@ -229,8 +229,11 @@ func (a *app) notes(s *scan.Summary, o *scan.Options) {
 	if s.OutOfRange > 0 {
 		note("%s with a time outside of the years 1970 to 2105", human.Plural(s.OutOfRange, "event"))
 	}
-	if s.OutsideRuns > 0 {
-		note("%s outside of the window that --end asks for", human.Plural(s.OutsideRuns, "event"))
+	if s.OutsideTimed > 0 {
+		note("%s before the window of --end: seen by the timing model alone", human.Plural(s.OutsideTimed, "event"))
+	}
+	if n := s.OutsideRuns - s.OutsideTimed; n > 0 {
+		note("%s outside of the window that --end asks for", human.Plural(n, "event"))
 	}
 	if s.DetailsLost > 0 {
 		note("%s whose process details found no more room", human.Plural(s.DetailsLost, "event"))
