@@ -74,7 +74,7 @@ the end of the last run.`,
 			}
 			w := form.New(a.stdout, output.Options{
 				Fields: groupFields(o.GroupBy), Ranked: o.Rank != nil, BucketSeconds: int64(o.Params.TimeBucketLength), Top: top,
-				Width: width, Color: a.color(a.stdout), ASCII: ascii,
+				Terminal: isTerminal, Width: width, Color: a.color(a.stdout), ASCII: ascii,
 			})
 			page := finding.Ranking{Traces: report.DefaultDetailed}
 			s, err := a.scan(cmd.Context(), o, f.quiet, func(r *finding.Result) error {
@@ -229,8 +229,11 @@ func (a *app) notes(s *scan.Summary, o *scan.Options) {
 	if s.OutOfRange > 0 {
 		note("%s with a time outside of the years 1970 to 2105", human.Plural(s.OutOfRange, "event"))
 	}
-	if s.OutsideRuns > 0 {
-		note("%s outside of the window that --end asks for", human.Plural(s.OutsideRuns, "event"))
+	if s.OutsideTimed > 0 {
+		note("%s before the window of --end: seen by the timing model alone", human.Plural(s.OutsideTimed, "event"))
+	}
+	if n := s.OutsideRuns - s.OutsideTimed; n > 0 {
+		note("%s outside of the window that --end asks for", human.Plural(n, "event"))
 	}
 	if s.DetailsLost > 0 {
 		note("%s whose process details found no more room", human.Plural(s.DetailsLost, "event"))

@@ -76,6 +76,7 @@ type Summary struct {
 	NoGroup      map[string]int64 // events that lack a field to group by, by that field
 	OutOfRange   int64            // events whose time no window can hold
 	OutsideRuns  int64            // events outside the one window of --end
+	OutsideTimed int64            // of these, events that the timing model looked at
 	DetailsLost  int64            // details of processes that found no more room, and are missing in results
 	Dropped      int64            // events that would have needed more memory than allowed
 	CallsDropped int64            // calls that found no room for their times

@@ -18,11 +18,12 @@ type Worker struct {
 	collector survey.Collector
 	keysOf    keysOf
 
-	filter                  []int64
-	noGroup                 map[string]int64
-	outOfRange, outsideRuns int64
-	first, last             int64 // of the events that the statistics take
-	firstCall, lastCall     int64 // of those that the rank takes
+	filter                    []int64
+	noGroup                   map[string]int64
+	outOfRange                int64
+	outsideRuns, outsideTimed int64
+	first, last               int64 // of the events that the statistics take
+	firstCall, lastCall       int64 // of those that the rank takes
 }
 
 // Worker returns a new worker.
@@ -46,7 +47,8 @@ func (w *Worker) Event(e *event.Event) {
 	r := g.o.Rank
 	ranked := r != nil && g.o.Takes != StatisticsOnly && g.plan.looksAt(e.TimeNanos) && (kept || r.Filter.Keeps(e))
 	kept = kept && g.o.Takes != CallsOnly
-	if kept && !g.plan.holds(e.TimeNanos) {
+	outside := kept && !g.plan.holds(e.TimeNanos)
+	if outside {
 		w.outsideRuns++
 		kept = false
 	}
@@ -68,6 +70,9 @@ func (w *Worker) Event(e *event.Event) {
 	}
 	if ranked {
 		w.firstCall, w.lastCall = min(w.firstCall, e.TimeNanos), max(w.lastCall, e.TimeNanos)
+		if outside && e.TimeNanos > (g.plan.runs.End-r.Lookback)*1e9 {
+			w.outsideTimed++
+		}
 	}
 	i := hash % shardCount
 	b := w.batches[i]
@@ -129,6 +134,7 @@ func (w *Worker) Close() {
 	}
 	s.OutOfRange += w.outOfRange
 	s.OutsideRuns += w.outsideRuns
+	s.OutsideTimed += w.outsideTimed
 	s.First, s.Last = min(s.First, w.first), max(s.Last, w.last)
 	g.firstCall, g.lastCall = min(g.firstCall, w.firstCall), max(g.lastCall, w.lastCall)
 }

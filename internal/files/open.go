@@ -93,15 +93,41 @@ func (p *patient) Read(b []byte) (int, error) {
 	}
 }
 
+// open opens the file at path, but waits no longer than ctx lasts: to open a named pipe that
+// nobody has opened for writing waits for ever, and no signal ends that.
+func open(ctx context.Context, path string) (*os.File, error) {
+	if info, err := os.Stat(path); err != nil || info.Mode().IsRegular() {
+		return os.Open(path)
+	}
+	type opened struct {
+		raw *os.File
+		err error
+	}
+	result := make(chan opened, 1)
+	go func() {
+		raw, err := os.Open(path)
+		if raw != nil && ctx.Err() != nil {
+			raw.Close() // nobody waits any more
+		}
+		result <- opened{raw, err}
+	}()
+	select {
+	case got := <-result:
+		return got.raw, got.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
 // Open opens f and reads its head. The bytes that are read from it, as they lie on disk,
 // are added to read. Once ctx is done, reads from pipes and terminals, which may wait for
-// ever, return its error. Close must be called.
+// ever, return its error, and so does Open. Close must be called.
 func Open(ctx context.Context, f File, stdin *os.File, read *atomic.Int64) (*Text, error) {
 	t := &Text{file: f, size: -1, finish: func() {}}
 	if f.Path == Stdin {
 		t.raw = stdin
 	} else {
-		raw, err := os.Open(f.Path)
+		raw, err := open(ctx, f.Path)
 		if err != nil {
 			return nil, err
 		}

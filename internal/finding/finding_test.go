@@ -245,6 +245,19 @@ func TestRankingTakesOtherRowsApart(t *testing.T) {
 	}
 }
 
+func TestMembersAreNamedByWhatDiffers(t *testing.T) {
+	row := func(values ...string) *finding.Ranked {
+		r := findingtest.Ranked()
+		r.Group = finding.Group{Fields: []event.Field{event.HostName, event.ProcessName, event.DestinationDomain}, Values: values}
+		return &finding.Ranked{Result: r}
+	}
+	g := row("ws-01", "a.exe", "one.example")
+	g.Case = []*finding.Ranked{row("ws-01", "a.exe", "two.example"), row("ws-01", "b.exe", "one.example"), row("ws-02", "a.exe", "one.example")}
+	if got, want := g.Members(), []string{"two.example", "b.exe", "ws-02"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 func TestFoldPutsACaseBehindItsFirstRow(t *testing.T) {
 	all := ranking(0, append(findingtest.Case(), findingtest.More(), findingtest.Unseen(), findingtest.Few())...).Ranked()
 	other := findingtest.Ranked() // a further destination of the first row, in its case

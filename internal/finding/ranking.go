@@ -192,19 +192,37 @@ func Fold(ranked []*Ranked) []*Ranked {
 }
 
 // Members names the further rows of g's case, each once: by the first value of their group
-// where they are of another group, else by their destination. The texts are safe.
+// that is another than g's, and by their destination where they are of g's group. The texts
+// are safe.
 func (g *Ranked) Members() []string {
 	var names []string
 	for _, m := range g.Case {
 		name := m.Result.Row.Place()
-		if v := m.Result.Group.Values; len(v) > 0 && !slices.Equal(v, g.Result.Group.Values) {
-			name = human.Safe(v[0])
+		if i, differ := firstDifference(m.Result.Group, g.Result.Group); differ {
+			name = human.Safe(m.Result.Group.Values[i])
 		}
 		if !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}
 	return names
+}
+
+// firstDifference returns the place of the first value of a that is another in b, 0 when they
+// are grouped by different fields, and whether there is one.
+func firstDifference(a, b Group) (place int, ok bool) {
+	if len(a.Values) == 0 {
+		return 0, false
+	}
+	if !slices.Equal(a.Fields, b.Fields) || len(a.Values) != len(b.Values) {
+		return 0, true
+	}
+	for i, v := range a.Values {
+		if v != b.Values[i] {
+			return i, true
+		}
+	}
+	return 0, false
 }
 
 func first[T any](s []T, n int) []T { return s[:min(n, len(s))] }

@@ -6,12 +6,14 @@ import (
 	"strings"
 
 	"fresnel/internal/finding"
+	"fresnel/internal/human"
 )
 
 // csvWriter writes RFC 4180: comma, CRLF, quotes where they are needed.
 type csvWriter struct {
 	w       *bufio.Writer
 	columns []finding.Column
+	visible bool // see Options.Terminal
 	row     []byte
 	cell    []byte
 }
@@ -19,7 +21,7 @@ type csvWriter struct {
 var _ Writer = (*csvWriter)(nil)
 
 func newCSV(w io.Writer, o Options) Writer {
-	c := &csvWriter{w: bufio.NewWriterSize(w, bufferBytes), columns: finding.Columns(o.Fields)}
+	c := &csvWriter{w: bufio.NewWriterSize(w, bufferBytes), columns: finding.Columns(o.Fields), visible: o.Terminal}
 	if o.Ranked {
 		c.columns = append(c.columns, finding.RankedColumns()...)
 	}
@@ -57,6 +59,9 @@ func (c *csvWriter) write(r *finding.Result) error {
 		cell := c.cell
 		if col.Text && !formula(cell[1:]) {
 			cell = cell[1:]
+		}
+		if col.Text && c.visible {
+			cell = []byte(human.Safe(string(cell)))
 		}
 		c.row = appendCell(c.row, cell)
 	}

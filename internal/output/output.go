@@ -7,9 +7,12 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"fresnel/internal/event"
 	"fresnel/internal/finding"
+	"fresnel/internal/human"
 )
 
 // A Writer writes the results of the runs of a scan, in the order in which they come: by run,
@@ -21,12 +24,14 @@ type Writer interface {
 	Close(s finding.Summary) error
 }
 
-// Options are what the writers need to know. Only the table looks at more than Fields and Ranked.
+// Options are what the writers need to know. Only the table looks at more than Fields, Ranked and Terminal.
 type Options struct {
 	Fields        []event.Field // that the results are grouped by
 	Ranked        bool          // the results have rows of the rank
 	BucketSeconds int64         // length of a bucket
 	Top           int           // rows of the table, a case as one row; 0: all, each by itself
+
+	Terminal bool // it is a terminal, which would act on control characters in the values of logs
 
 	Width int  // columns of the terminal; 0: wide, nothing is shortened
 	Color bool // escape sequences for colours
@@ -76,16 +81,17 @@ type documents struct {
 	buf                   []byte
 	first, between, after string
 	any                   bool
+	terminal              bool
 }
 
 var _ Writer = (*documents)(nil)
 
-func newNDJSON(w io.Writer, _ Options) Writer {
-	return &documents{w: bufio.NewWriterSize(w, bufferBytes), after: "\n"}
+func newNDJSON(w io.Writer, o Options) Writer {
+	return &documents{terminal: o.Terminal, w: bufio.NewWriterSize(w, bufferBytes), after: "\n"}
 }
 
-func newJSON(w io.Writer, _ Options) Writer {
-	return &documents{w: bufio.NewWriterSize(w, bufferBytes), first: "[\n", between: ",\n", after: "\n]\n"}
+func newJSON(w io.Writer, o Options) Writer {
+	return &documents{terminal: o.Terminal, w: bufio.NewWriterSize(w, bufferBytes), first: "[\n", between: ",\n", after: "\n]\n"}
 }
 
 func (d *documents) Write(r *finding.Result) error {
@@ -100,6 +106,9 @@ func (d *documents) Write(r *finding.Result) error {
 	}
 	d.any = true
 	d.buf = finding.AppendJSON(d.buf, r)
+	if d.terminal {
+		d.buf = escape(d.buf)
+	}
 	_, err := d.w.Write(d.buf)
 	return err
 }
@@ -111,4 +120,27 @@ func (d *documents) Close(finding.Summary) error {
 		d.w.WriteString("[]\n")
 	}
 	return d.w.Flush()
+}
+
+// escape returns the JSON text doc with what a terminal would act on instead of showing it as
+// escapes of the same value. JSON has the controls below 0x20 as escapes already; U+009B begins
+// an escape sequence too, and other runes reorder or hide what stands around them.
+func escape(doc []byte) []byte {
+	var dst []byte
+	start := 0
+	for i := 0; i < len(doc); {
+		r, n := utf8.DecodeRune(doc[i:])
+		if r >= 0x7f && human.Safe(string(doc[i:i+n])) != string(doc[i:i+n]) {
+			dst = append(dst, doc[start:i]...)
+			for _, unit := range utf16.AppendRune(nil, r) {
+				dst = fmt.Appendf(dst, `\u%04x`, unit)
+			}
+			start = i + n
+		}
+		i += n
+	}
+	if start == 0 {
+		return doc
+	}
+	return append(dst, doc[start:]...)
 }

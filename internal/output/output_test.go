@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode"
 
 	"fresnel/internal/event"
 	"fresnel/internal/finding"
@@ -288,6 +289,29 @@ func TestCSV(t *testing.T) {
 	}
 	if strings.Count(got, "\r\n") != 4 || strings.Count(got, "\n") != 4 {
 		t.Errorf("lines do not end with CRLF: %q", got)
+	}
+}
+
+func TestTerminalsGetNoControlCharacters(t *testing.T) {
+	const hostile = "a\x1b[31m\u009b2J\u202eb\x7f\U000e0041é\r\nc"
+	r := findingtest.FiveMinute()
+	r.Group.Values = []string{hostile, "x.exe"}
+	for _, form := range []string{"ndjson", "json", "csv", "table"} {
+		got := write(t, form, Options{Fields: hostProcess, Terminal: true}, oneRun, r)
+		for _, c := range strings.ReplaceAll(got, "\r\n", "\n") {
+			if c != '\n' && c != '…' && !unicode.IsPrint(c) {
+				t.Errorf("%s: got %q", form, c)
+			}
+		}
+		if !strings.Contains(got, "é") {
+			t.Errorf("%s: %s lost a letter", form, got)
+		}
+		if form == "ndjson" {
+			var doc struct{ Host struct{ Name string } }
+			if err := json.Unmarshal([]byte(got), &doc); err != nil || doc.Host.Name != hostile {
+				t.Errorf("got %q and error %v, want the same value", doc.Host.Name, err)
+			}
+		}
 	}
 }
 

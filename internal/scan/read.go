@@ -136,8 +136,30 @@ func readFull(r io.Reader, p []byte) (n int, err error) {
 	return n, err
 }
 
-// split sends the blocks that the input wants text to be cut into.
+// split sends whole lines, those that are too long apart.
 func (r *reader) split(ctx context.Context, text []byte, b *buffer) bool {
+	for len(text) > source.MaxLineBytes { // a buffer that a long line has made grow
+		if end := bytes.LastIndexByte(text[:source.MaxLineBytes+1], '\n') + 1; end > 0 {
+			if !r.blocks(ctx, text[:end], b) {
+				return false
+			}
+			text = text[end:]
+			continue
+		}
+		if !r.send(ctx, &block{tooLong: true, buffer: b}) {
+			return false
+		}
+		end := bytes.IndexByte(text, '\n') + 1
+		if end == 0 { // the last line
+			return true
+		}
+		text = text[end:]
+	}
+	return r.blocks(ctx, text, b)
+}
+
+// blocks sends the blocks that the input wants text to be cut into.
+func (r *reader) blocks(ctx context.Context, text []byte, b *buffer) bool {
 	for len(text) > 0 {
 		n, state := r.file.in.Split(text)
 		if !r.send(ctx, &block{text: text[:n:n], state: state, buffer: b}) {

@@ -652,6 +652,51 @@ func TestLinesOfAnyLength(t *testing.T) {
 	}
 }
 
+// The bound of a line is exact wherever the line lies in what is read at a time, and others are
+// read whatever is beside them.
+func TestLinesAboutAsLongAsTheyMayBe(t *testing.T) {
+	good := ecs(day, "h", "p", "203.0.113.9", 1)
+	line := func(size int) string {
+		const start, end = `{"@timestamp":"2026-01-01T00:00:00Z","host":{"name":"h"},"process":{"name":"p"},"message":"`, `"}`
+		return start + strings.Repeat("x", size-len(start)-len(end)) + end + "\n"
+	}
+	const most = source.MaxLineBytes
+	for _, tt := range []struct {
+		name  string
+		lines []string
+		bad   []int // numbers of lines
+	}{
+		{"as long as may be", []string{good, line(most), line(most)}, nil},
+		{"a byte too long", []string{good, line(most + 1), good, line(most), line(most + 1), line(most + 1)}, []int{2, 5, 6}},
+		{"9 and 12 MiB", []string{line(9 << 20), good, good, line(12 << 20), line(9 << 20), good}, []int{1, 4, 5}},
+	} {
+		text := strings.Join(tt.lines, "")
+		for _, file := range []string{"plain", "packed.zst", "without an end", "-"} {
+			t.Run(tt.name+", "+file, func(t *testing.T) {
+				var o Options
+				switch file {
+				case "-":
+					o = every(t, files.Stdin)
+					o.Stdin = pipe(t, text)
+				case "without an end":
+					o = every(t, write(t, filepath.Join(t.TempDir(), file), strings.TrimSuffix(text, "\n")))
+				default:
+					o = every(t, write(t, filepath.Join(t.TempDir(), file), text))
+				}
+				_, s := scanned(t, o)
+				if want := int64(len(tt.lines) - len(tt.bad)); s.Events != want || s.Bad != int64(len(tt.bad)) {
+					t.Errorf("got %d events and %d bad records, want %d and %d: %q", s.Events, s.Bad, want, len(tt.bad), s.BadShown)
+				}
+				for i, bad := range s.BadShown {
+					if i < len(tt.bad) && !strings.HasSuffix(bad, fmt.Sprintf("line %d: got a line of more than 8 MiB, want a shorter one", tt.bad[i])) {
+						t.Errorf("got %q, want line %d", bad, tt.bad[i])
+					}
+				}
+			})
+		}
+	}
+}
+
 // A hooked format calls back while its files are read.
 func hooked(plan func(), open func(path string)) []source.Format {
 	f := ecsFormat()
