@@ -48,7 +48,7 @@ demo-scan: build
 ## test: every test that needs no service, and those with goroutines once more under the race detector
 test:
 	go test -timeout 3m ./...
-	FRESNEL_SHARED=none go test -timeout 5m -race $(CONCURRENT) # without the shared captures, which take minutes there
+	FRESNEL_SHARED=none go test -short -timeout 5m -race $(CONCURRENT) # without the shared captures, which take minutes there
 	./web/check
 
 ## test-integration: a browser, DuckDB and the other platforms; installs what it needs

@@ -104,6 +104,9 @@ func TestTheOldestRunsHaveNoRoomForDocuments(t *testing.T) {
 // TestKeptAnswersAreThoseOfDocuments asks an API that has all in memory, one that reads each document
 // from the store, and one whose query only documents answer, and again after a run was replaced.
 func TestKeptAnswersAreThoseOfDocuments(t *testing.T) {
+	if testing.Short() {
+		t.Skip("numbers more than goroutines: left to the tests without the race detector")
+	}
 	s := open(t, Limits{})
 	fill(t, s.store, 7)
 	const only = "fresnel.id: *" // which entries do not know, and all documents have

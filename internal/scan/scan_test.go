@@ -272,6 +272,9 @@ func TestSeveralInputsInOneRun(t *testing.T) {
 }
 
 func TestScheduleIsASeriesOfSingleRuns(t *testing.T) {
+	if testing.Short() {
+		t.Skip("numbers more than goroutines: left to the tests without the race detector")
+	}
 	path := write(t, filepath.Join(t.TempDir(), "events.ndjson"), strings.Join(mixture(3), ""))
 	for _, tt := range []struct {
 		name    string
@@ -614,6 +617,9 @@ func TestStrictEndsAmongManyFiles(t *testing.T) {
 }
 
 func TestLinesOfAnyLength(t *testing.T) {
+	if testing.Short() {
+		t.Skip("numbers more than goroutines: left to the tests without the race detector")
+	}
 	good := ecs(day, "h", "p", "203.0.113.9", 1)
 	const size = 20 << 20
 	monster := `{"@timestamp":"2026-01-01T00:00:00Z","host":{"name":"` + strings.Repeat("x", size) + `"},"process":{"name":"p"}}`
@@ -655,6 +661,9 @@ func TestLinesOfAnyLength(t *testing.T) {
 // The bound of a line is exact wherever the line lies in what is read at a time, and others are
 // read whatever is beside them.
 func TestLinesAboutAsLongAsTheyMayBe(t *testing.T) {
+	if testing.Short() {
+		t.Skip("numbers more than goroutines: left to the tests without the race detector")
+	}
 	good := ecs(day, "h", "p", "203.0.113.9", 1)
 	line := func(size int) string {
 		const start, end = `{"@timestamp":"2026-01-01T00:00:00Z","host":{"name":"h"},"process":{"name":"p"},"message":"`, `"}`

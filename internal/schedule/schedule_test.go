@@ -180,6 +180,9 @@ func stored(t testing.TB, s store.Store, end int64) (docs []string) {
 // TestRunsFindWhatScanFinds runs a day hour by hour, and holds each run against a scan that
 // ends at the same time, document for document.
 func TestRunsFindWhatScanFinds(t *testing.T) {
+	if testing.Short() {
+		t.Skip("numbers more than goroutines: left to the tests without the race detector")
+	}
 	w := simulated(t, 30*time.Hour) // long enough for the slices of a day to be put together
 	start := w.start()
 	for _, tt := range []struct {

@@ -108,6 +108,9 @@ func (d *fullDisk) expect(t *testing.T) {
 
 // TestFullDisk fills a disk, with and without knowing how much room there is: others may fill it, too.
 func TestFullDisk(t *testing.T) {
+	if testing.Short() {
+		t.Skip("numbers more than goroutines: left to the tests without the race detector")
+	}
 	for _, tt := range []struct {
 		name    string
 		options string
