@@ -35,7 +35,7 @@ func (a *Analyzer) shape(l *level) (stat float64, n int) {
 	logs += math.Log(product)
 	size := float64(len(s))
 	ratio := size * gammaRatio(math.Log(sum/size)-logs/size)
-	if spread > paretoSpread {
+	if l.heavy(spread) {
 		ratio = max(0, ratio-paretoRatio(max(s[0]-off, 1e-3), sum, logs, size))
 	}
 	// Log-normal gaps of wide spread fit a gamma distribution better than an exponential one
@@ -52,7 +52,31 @@ func (l *level) width() float64 {
 // paretoSpread is the (95 % - 5 % quantile) / median from which gaps may be heavy-tailed ones with a
 // least length, whose many short ones are alike: a timer must fit better than these, too. Whatever its
 // jitter, the gaps of a sleep loop are closer.
-const paretoSpread = 2.5
+const (
+	paretoSpread = 1.8
+	leastSpread=1.0
+)
+
+// heavy reports that gaps of such a width may be heavy-tailed ones with a least length: that they are
+// wider than those of any sleep loop, or wide and densest from about the least of them on.
+func (l *level) heavy(spread float64) bool {
+	if spread <= leastSpread || spread > 2.5 {
+		return spread > 2.5
+	}
+	s := l.sorted
+	if (quantile(s, 0.95)-quantile(s, 0.05))/max(quantile(s, 0.5)-l.merge, 1e-3) <= paretoSpread {
+		return false
+	}
+	s = l.steady
+	half := max(2, (len(s)+1)/2)
+	at, narrow := 0, math.Inf(1)
+	for i := 0; i+half <= len(s); i++ {
+		if w := s[i+half-1] / s[i]; w < narrow {
+			at, narrow = i, w
+		}
+	}
+	return at <= len(s)/12
+}
 
 // paretoRatio is how much better n gaps fit a Pareto distribution from the least of them on than an
 // exponential one, as a log-likelihood ratio. sum and logs are those of the gaps and their logarithms.
@@ -164,7 +188,7 @@ func (a *Analyzer) local(l *level) (stat float64, n int) {
 	if len(l.steady) >= MinCalls-1 {
 		spread := l.width()
 		bound = float64(n) * max(0, math.Log(exponentialSpread/spread))
-		wide = spread > paretoSpread
+		wide = l.heavy(spread)
 	}
 	var filled [localBins]uint8
 	count := 0
@@ -196,7 +220,9 @@ func (a *Analyzer) local(l *level) (stat float64, n int) {
 			norm += hist[bin] * laplaceTerms[bin].norm
 		}
 		size := float64(n)
-		stat = max(0, stat-max(0, size*math.Log(size/logs)-size+norm))
+		if r := size*math.Log(size/logs) - size + norm; r > 0 {
+			stat = max(0, stat-r-3)
+		}
 	}
 	return stat, n + 1
 }
@@ -370,7 +396,7 @@ func (a *Analyzer) peak(l *level, beyond float64) (p peak, n int) {
 				rising(nearBelow, binEdge(from-2)-binEdge(from-2-half), float64(sum[at-2-half]-sum[at-2-side]), binEdge(from-2-half)-binEdge(from-2-side)),
 				rising(nearAbove, binEdge(to+2+half)-binEdge(to+2), float64(sum[at+width+2+side]-sum[at+width+2+half]), binEdge(to+2+side)-binEdge(to+2+half)),
 			)
-			if sum[at-2] == 0 {
+			if 2*sum[at-2] <= pairs {
 				// No lag is much shorter: where gaps have a least length, as with software that waits
 				// before it may call again, density falls from there on steeply, without a timer.
 				density *= edgeRise[w]
