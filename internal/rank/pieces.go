@@ -19,12 +19,13 @@ var pieces = []Piece{
 			{"good", For, "at most 1 %"},
 			{"strong", For, "at most 1e-4"},
 			{"sure", For, "at most 1e-8"},
+			{"certain", For, "at most 1e-20"},
 		},
 		level: func(v view) uint8 {
 			if v.f.Kind == "" {
 				return 1
 			}
-			return 1 + stepsDown(v.f.QValue, chance, counted, 1e-4, 1e-8)
+			return 1 + stepsDown(v.f.QValue, chance, counted, 1e-4, 1e-8, 1e-20)
 		},
 		say: func(b []byte, v view, _ uint8) []byte {
 			if !v.timed {
@@ -148,7 +149,7 @@ var pieces = []Piece{
 		say: fixed("stopped long before the data end", "stopped before the data end", "called to the end of the data"),
 	},
 	{
-		Name: "missed", Doc: "Share of the timer's callbacks that are not there.",
+		Name: "missed", Doc: "Share of the timer's callbacks that are not there, of a timer that is not under other calls.",
 		Levels: []Level{
 			{"most", Against, "more than half"},
 			{"many", Against, "20 to 50 %"},
@@ -158,7 +159,7 @@ var pieces = []Piece{
 		},
 		level: func(v view) uint8 {
 			all := v.f.Missed + v.f.Callbacks
-			if !v.timed || all <= 0 {
+			if !v.timed || all <= 0 || v.f.Kind == "mixture" {
 				return 0
 			}
 			return stepsDown(float64(v.f.Missed)/float64(all), 0.5, 0.2, 0.05, 0.01)
@@ -193,7 +194,7 @@ var pieces = []Piece{
 		},
 	},
 	{
-		Name: "jitter", Doc: "How much the waits differ, as a share of the period.", Free: true,
+		Name: "jitter", Doc: "How much the waits differ, as a share of the period, unless they grow.", Free: true,
 		Levels: []Level{
 			{"below_1", For, "less than 1 %"},
 			{"from_1", Plain, "1 to 4 %"},
@@ -203,7 +204,7 @@ var pieces = []Piece{
 			{"from_60", For, "60 % or more"},
 		},
 		level: func(v view) uint8 {
-			if !v.timed {
+			if !v.timed || v.f.Kind == "growing" {
 				return 0
 			}
 			return steps(v.f.Jitter, 0.01, 0.04, 0.12, 0.3, 0.6)

@@ -110,7 +110,7 @@ func TestLevels(t *testing.T) {
 		{"a timer by chance", injected, func(f *rank.Facts) { f.QValue = 0.051 }, "timing", "doubtful"},
 		{"just no chance", injected, func(f *rank.Facts) { f.QValue = 0.05 }, "timing", "fair"},
 		{"at the rate of false discoveries", injected, func(f *rank.Facts) { f.QValue = 0.01 }, "timing", "good"},
-		{"no chance at all", injected, func(f *rank.Facts) { f.QValue = 0 }, "timing", "sure"},
+		{"no chance at all", injected, func(f *rank.Facts) { f.QValue = 0 }, "timing", "certain"},
 		{"a timer in few of many callbacks", injected, func(f *rank.Facts) { f.QValue, f.Callbacks = 1e-6, 600 }, "clear", "hardly"},
 		{"the same in fewer", injected, func(f *rank.Facts) { f.QValue, f.Callbacks = 1e-6, 60 }, "clear", "fair"},
 		{"too sure to tell", injected, func(f *rank.Facts) { f.QValue, f.Callbacks = 1e-299, 5000 }, "clear", "plain"},
@@ -372,7 +372,7 @@ func TestModelInYAML(t *testing.T) {
 	if err := m.WriteYAML(&b, "Fitted on nothing.\nA second line."); err != nil {
 		t.Fatal(err)
 	}
-	if !strings.HasPrefix(b.String(), "# Fitted on nothing.\n# A second line.\nbias: -1\nscale: 3\npieces:\n  timing:\n    none: -6\n") {
+	if !strings.HasPrefix(b.String(), "# Fitted on nothing.\n# A second line.\nbias: -1\nscale: 3\npieces:\n  timing:\n    none: -7\n") {
 		t.Errorf("got %.200s", b.String())
 	}
 	again, err := rank.Read(&b)
@@ -457,7 +457,7 @@ func TestNewModel(t *testing.T) {
 		t.Errorf("scale 0: got %v", err)
 	}
 	points[0] = points[0][1:]
-	if _, err := rank.NewModel(0, 1, points); err == nil || !strings.Contains(err.Error(), "timing: got 5 levels, want 6") {
+	if _, err := rank.NewModel(0, 1, points); err == nil || !strings.Contains(err.Error(), "timing: got 6 levels, want 7") {
 		t.Errorf("a level too few: got %v", err)
 	}
 }

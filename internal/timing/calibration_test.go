@@ -28,7 +28,7 @@ var families = []family{
 	{"log-normal gaps, sigma 1.5", logNormal(1.5), [5]float64{.01, .01, .01, .01, .01}},
 	{"log-normal gaps, sigma 1", logNormal(1), [5]float64{.013, .012, .022, .08, .1}},
 	{"Pareto gaps, index 1.1, no mean to speak of", heavyTails, [5]float64{.01, .01, .01, .01, .01}},
-	{"Pareto gaps with a least one, index 0.6 to 1.3", leastGap, [5]float64{.03, .09, .15, .08, .14}},
+	{"Pareto gaps with a least one, index 0.6 to 1.3", leastGap, [5]float64{.03, .09, .06, .015, .02}},
 	{"browsing sessions", sessions, [5]float64{.005, .006, .01, .025, .035}},
 	{"bursts of 10 to 30 min, an hour apart", bursts, [5]float64{.005, .01, .01, .01, .012}},
 	{"bursts of a few calls up to 2 s apart", clumps, [5]float64{.05, .05, .05, .09, .05}},

@@ -44,24 +44,17 @@ func (a *Analyzer) describe(r *Result, l *level, best test) {
 // strays make gaps shorter and losses make them longer, the timer's own stay.
 func (l *level) spread() (period, low, high float64) {
 	s := l.steady
-	n := len(s)
-	if n == 0 {
+	if len(s) == 0 {
 		return 0, 0, 0
 	}
-	half := max(2, (n+1)/2)
-	at, narrow := 0, math.Inf(1)
-	for i := 0; i+half <= n; i++ {
-		if w := s[i+half-1] / s[i]; w < narrow {
-			at, narrow = i, w
-		}
-	}
-	core := s[at : at+half]
+	from, to := closestHalf(s)
+	core := s[from:to]
 	period = quantile(core, 0.5)
 	// All gaps that may be the timer's: within three times the core's half width, but not
 	// as far as gaps in which a callback is missing.
 	width := max(3*(core[len(core)-1]-core[0])/2, 0.02*period)
-	from, _ := slices.BinarySearch(s, period-width)
-	to, _ := slices.BinarySearch(s, math.Nextafter(min(period+width, 1.95*period), math.Inf(1)))
+	from, _ = slices.BinarySearch(s, period-width)
+	to, _ = slices.BinarySearch(s, math.Nextafter(min(period+width, 1.95*period), math.Inf(1)))
 	near := s[from:to]
 	if len(near) == 0 {
 		near = core

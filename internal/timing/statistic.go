@@ -43,40 +43,52 @@ func (a *Analyzer) shape(l *level) (stat float64, n int) {
 	return min(ratio, size*max(0, math.Log(exponentialSpread/spread))), len(s)
 }
 
-// width is the (95 % - 5 % quantile) / median of the gaps, pauses apart, less the threshold.
-func (l *level) width() float64 {
-	s := l.steady
-	return (quantile(s, 0.95) - quantile(s, 0.05)) / max(quantile(s, 0.5)-l.merge, 1e-3)
+// width is how wide the gaps are, pauses apart.
+func (l *level) width() float64 { return l.widthOf(l.steady) }
+
+// widthOf is the (95 % - 5 % quantile) / median of sorted gaps, less the threshold.
+func (l *level) widthOf(sorted []float64) float64 {
+	return (quantile(sorted, 0.95) - quantile(sorted, 0.05)) / max(quantile(sorted, 0.5)-l.merge, 1e-3)
 }
 
-// paretoSpread is the (95 % - 5 % quantile) / median from which gaps may be heavy-tailed ones with a
-// least length, whose many short ones are alike: a timer must fit better than these, too. Whatever its
-// jitter, the gaps of a sleep loop are closer.
+// Gaps may be heavy-tailed ones with a least length, whose many short ones are alike: a timer must
+// fit clearly better than these, too. Gaps wider than paretoSpread are, since those of a sleep loop are
+// closer, whatever its jitter. So may be those wider than leastSpread, and with the pauses
+// than pauseSpread, that are densest from about the least of them on: a loop that loses every fifth callback
+// is as wide, but its gaps are not.
 const (
-	paretoSpread = 1.8
-	leastSpread=1.0
+	paretoSpread = 2.5
+	pauseSpread  = 1.8
+	leastSpread  = 1.0
 )
 
-// heavy reports that gaps of such a width may be heavy-tailed ones with a least length: that they are
-// wider than those of any sleep loop, or wide and densest from about the least of them on.
+// heavy reports that the gaps, whose width is spread, may be heavy-tailed ones with a least length.
 func (l *level) heavy(spread float64) bool {
-	if spread <= leastSpread || spread > 2.5 {
-		return spread > 2.5
+	if spread > paretoSpread {
+		return true
 	}
-	s := l.sorted
-	if (quantile(s, 0.95)-quantile(s, 0.05))/max(quantile(s, 0.5)-l.merge, 1e-3) <= paretoSpread {
+	if spread <= leastSpread || l.widthOf(l.sorted) <= pauseSpread {
 		return false
 	}
-	s = l.steady
-	half := max(2, (len(s)+1)/2)
-	at, narrow := 0, math.Inf(1)
-	for i := 0; i+half <= len(s); i++ {
-		if w := s[i+half-1] / s[i]; w < narrow {
-			at, narrow = i, w
+	at, _ := closestHalf(l.steady)
+	return at <= len(l.steady)/12
+}
+
+// closestHalf returns where the half of sorted gaps lies that are closest together (in logarithms).
+func closestHalf(sorted []float64) (from, to int) {
+	half := max(2, (len(sorted)+1)/2)
+	narrow := math.Inf(1)
+	for i := 0; i+half <= len(sorted); i++ {
+		if w := sorted[i+half-1] / sorted[i]; w < narrow {
+			from, narrow = i, w
 		}
 	}
-	return at <= len(s)/12
+	return from, min(from+half, len(sorted))
 }
+
+// paretoIndex is the greatest index of a Pareto distribution that counts as heavy-tailed: with a great one
+// gaps are as alike as a timer's.
+const paretoIndex = 3
 
 // paretoRatio is how much better n gaps fit a Pareto distribution from the least of them on than an
 // exponential one, as a log-likelihood ratio. sum and logs are those of the gaps and their logarithms.
@@ -85,7 +97,8 @@ func paretoRatio(least, sum, logs, n float64) float64 {
 	if over <= 0 {
 		return 0
 	}
-	return max(0, n*math.Log(n/over)-logs+n*math.Log(sum/n))
+	index := min(paretoIndex, n/over)
+	return max(0, n*math.Log(index)-index*over+n-logs+n*math.Log(sum/n))
 }
 
 // exponentialSpread is the (95 % - 5 % quantile) / median of an exponential distribution.
@@ -220,12 +233,17 @@ func (a *Analyzer) local(l *level) (stat float64, n int) {
 			norm += hist[bin] * laplaceTerms[bin].norm
 		}
 		size := float64(n)
-		if r := size*math.Log(size/logs) - size + norm; r > 0 {
-			stat = max(0, stat-r-3)
+		index := min(paretoIndex, size/logs)
+		if pareto := size*math.Log(index) - index*logs + norm; pareto > 0 {
+			stat = max(0, stat-pareto-clearer)
 		}
 	}
 	return stat, n + 1
 }
+
+// clearer is how much better than Pareto gaps, in units of the log-likelihood ratio, the best of local's many
+// models must do: of gaps that are such, one of them does somewhat better by chance.
+const clearer = 3
 
 // laplaceTerms holds what a u in each bin adds to the log-likelihood ratio of Pareto gaps to exponential
 // ones: |log(g/h)| = log((1+u)/(1-u)), which is multiplied by the exponent, and the rest.
@@ -397,8 +415,8 @@ func (a *Analyzer) peak(l *level, beyond float64) (p peak, n int) {
 				rising(nearAbove, binEdge(to+2+half)-binEdge(to+2), float64(sum[at+width+2+side]-sum[at+width+2+half]), binEdge(to+2+side)-binEdge(to+2+half)),
 			)
 			if 2*sum[at-2] <= pairs {
-				// No lag is much shorter: where gaps have a least length, as with software that waits
-				// before it may call again, density falls from there on steeply, without a timer.
+				// Few lags are shorter: where gaps have a least length, as with software that waits
+				// before it may call again, density falls from about there on steeply, without a timer.
 				density *= edgeRise[w]
 			}
 			expected := density * (binEdge(to) - binEdge(from))
