@@ -78,7 +78,7 @@ func TestWhatIf(t *testing.T) {
 		}
 	})
 	t.Run("another weight moves scores", func(t *testing.T) {
-		w := ask(end, map[string]string{"rank.weights.timing": "{sure: 20, strong: 11}"})
+		w := ask(end, map[string]string{"rank.weights.timing": "{certain: 20, sure: 20, strong: 11}"})
 		if w.Move.Total == 0 {
 			t.Fatalf("got %+v, want scores that move", w)
 		}
