@@ -10,7 +10,6 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"fresnel/internal/detect"
-	"fresnel/internal/event"
 	"fresnel/internal/store"
 )
 
@@ -101,11 +100,11 @@ func (s *Schedule) slice(ctx context.Context, o *detect.Options, before store.Sl
 	border := before.End * 1e9
 	take := gatherer{g: g, workers: o.Workers}
 	if before.Through > 0 {
-		since, err := s.o.Store.Since(ctx, before.Through, through)
+		since, err := s.o.Store.Since(ctx, before.Through, through, border)
 		if err != nil {
 			return slice, 0, err
 		}
-		if late, err = take.all(ctx, since, func(e *event.Event) bool { return e.TimeNanos <= border }); err != nil {
+		if late, err = take.all(ctx, since); err != nil {
 			return slice, 0, err
 		}
 	}
@@ -113,7 +112,7 @@ func (s *Schedule) slice(ctx context.Context, o *detect.Options, before store.Sl
 	if err != nil {
 		return slice, 0, err
 	}
-	if _, err = take.all(ctx, in, nil); err != nil {
+	if _, err = take.all(ctx, in); err != nil {
 		return slice, 0, err
 	}
 	g.Seal()

@@ -6,26 +6,9 @@ import (
 	"fresnel/internal/event"
 )
 
-// The fields of an event lie in four parts. Three of them are texts that many events share: a
-// batch holds each of their combinations once, and events hold its number. The fourth are numbers.
-var (
-	// CallerFields say who called.
-	CallerFields = []event.Field{
-		event.SourceIP, event.HostName, event.UserName, event.ProcessName, event.ProcessPID, event.ProcessEntityID, event.ProcessExecutable,
-		event.ProcessHashSHA256, event.ProcessParentName, event.ProcessParentHashSHA256,
-		event.SignatureExists, event.SignatureTrusted, event.SignatureValid, event.SignatureStatus, event.SignatureSubjectName,
-	}
-	// CalleeFields say who was called.
-	CalleeFields = []event.Field{
-		event.DestinationIP, event.DestinationPort, event.DestinationDomain, event.NetworkTransport, event.NetworkProtocol,
-		event.TLSServerName, event.TLSClientJA3, event.UserAgent,
-	}
-	// KindFields say what kind of event it is; the label of the batch's Add belongs to them.
-	KindFields = []event.Field{event.ConnectionState, event.EventAction, event.EventCategory}
-)
-
-// A Tuple is a list of distinct combinations of values, each as event.Event.AppendKey writes its
-// fields one after the other.
+// A Tuple is a list of distinct combinations of the values of one part of events, see event.Columns:
+// a batch holds each of them once. It is what event.Event.AppendKey writes of the part's fields, one
+// after the other; behind those of event.KindFields stands the label of the batch's Add.
 type Tuple struct {
 	slots  []slot // open addressing, a power of two
 	texts  []string
@@ -110,9 +93,9 @@ func (b *Batch) Add(e *event.Event, label string, id uint64) {
 	r := &b.Rows[len(b.Rows)-1]
 	r.TimeNanos, r.IngestedNanos, r.DurationNanos = e.TimeNanos, e.IngestedNanos, e.DurationNanos
 	r.SourceBytes, r.DestinationBytes, r.SourcePort, r.ID = e.SourceBytes, e.DestinationBytes, e.SourcePort, id
-	r.Caller = b.Callers.number(b.keyOf(e, CallerFields))
-	r.Callee = b.Callees.number(b.keyOf(e, CalleeFields))
-	b.key = append(b.keyOf(e, KindFields), label...)
+	r.Caller = b.Callers.number(b.keyOf(e, event.CallerFields))
+	r.Callee = b.Callees.number(b.keyOf(e, event.CalleeFields))
+	b.key = append(b.keyOf(e, event.KindFields), label...)
 	r.Kind = b.Kinds.number(b.key)
 }
 
@@ -148,9 +131,9 @@ func Fill(e *event.Event, fields []event.Field, text string) (rest string) {
 // Event returns the event of a row and its label. Its texts share the memory of the batch.
 func (b *Batch) Event(row int) (e event.Event, label string) {
 	r := &b.Rows[row]
-	Fill(&e, CallerFields, b.Callers.texts[r.Caller])
-	Fill(&e, CalleeFields, b.Callees.texts[r.Callee])
-	label = Fill(&e, KindFields, b.Kinds.texts[r.Kind])
+	Fill(&e, event.CallerFields, b.Callers.texts[r.Caller])
+	Fill(&e, event.CalleeFields, b.Callees.texts[r.Callee])
+	label = Fill(&e, event.KindFields, b.Kinds.texts[r.Kind])
 	e.TimeNanos, e.IngestedNanos, e.DurationNanos = r.TimeNanos, r.IngestedNanos, r.DurationNanos
 	e.SourceBytes, e.DestinationBytes, e.SourcePort = r.SourceBytes, r.DestinationBytes, r.SourcePort
 	return e, label

@@ -155,9 +155,9 @@ func (s *Store) In(_ context.Context, afterNanos, toNanos int64, through store.P
 	return s.scan(0, through, func(e *event.Event) bool { return e.TimeNanos > afterNanos && e.TimeNanos <= toNanos })
 }
 
-// Since returns the events between two positions.
-func (s *Store) Since(_ context.Context, after, through store.Position) (store.Scan, error) {
-	return s.scan(after, through, func(*event.Event) bool { return true })
+// Since returns the events between two positions, up to a time.
+func (s *Store) Since(_ context.Context, after, through store.Position, toNanos int64) (store.Scan, error) {
+	return s.scan(after, through, func(e *event.Event) bool { return e.TimeNanos <= toNanos })
 }
 
 func (s *Store) scan(after, through store.Position, wanted func(*event.Event) bool) (store.Scan, error) {
@@ -212,6 +212,7 @@ func (sc *scan) Close() error {
 	return nil
 }
 
+// A block is events, which are also what they themselves share.
 type block []event.Event
 
 func (b block) Len() int { return len(b) }

@@ -150,6 +150,6 @@ func (p *Place) append(t testing.TB, events ...event.Event) {
 // all returns all events.
 func (p *Place) all(t testing.TB) []event.Event {
 	t.Helper()
-	scan, err := p.Since(t.Context(), 0, store.Newest)
+	scan, err := p.Since(t.Context(), 0, store.Newest, store.Forever)
 	return Read(t, scan, err)
 }
