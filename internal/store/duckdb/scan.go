@@ -156,7 +156,7 @@ func (sc *scanner) window(ctx context.Context, c *conn, p *scanPart) error {
 	}
 	last := min(sc.after+windowEvents, sc.end)
 	var blocks []*block
-	if err := c.query(ctx, func(ch *chunk) error {
+	if err := c.stream(ctx, func(ch *chunk) error {
 		b, err := newBlock(ch, sc.tuples)
 		blocks = append(blocks, b)
 		return err
