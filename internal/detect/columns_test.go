@@ -46,7 +46,7 @@ func random(rng *rand.Rand, n int, end int64) *event.Columns {
 			e.ProcessName = []string{"a.exe", "b.exe", "chrome.exe"}[i%3]
 			e.ProcessPID = int64(i) // callers of one group
 		}
-		if i%6 == 0 {
+		if i%2 == 0 {
 			e.ProcessExecutable = fmt.Sprint(`c:\`, i, ".exe")
 		}
 		e.EventCategory = []string{"network", "network", "network", "file"}[i%4]
