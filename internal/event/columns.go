@@ -1,5 +1,10 @@
 package event
 
+import (
+	"encoding/binary"
+	"net/netip"
+)
+
 // The fields of an event lie in four parts. Three of them are values that many events share; the
 // fourth are its numbers, which Columns has by name.
 var (
@@ -50,4 +55,64 @@ func (c *Columns) Event(e *Event, i int) {
 	c.Shared.Caller(e, c.Caller[i])
 	c.Shared.Callee(e, c.Callee[i])
 	c.Shared.Kind(e, c.Kind[i])
+}
+
+// AppendCaller appends what AppendKey does for each of CallerFields. It and the two behind it are
+// written out: every event that is stored comes by here.
+func (e *Event) AppendCaller(dst []byte) []byte {
+	dst = appendIP(dst, e.SourceIP)
+	dst = appendText(dst, e.HostName)
+	dst = appendText(dst, e.UserName)
+	dst = appendText(dst, e.ProcessName)
+	dst = binary.BigEndian.AppendUint64(dst, uint64(e.ProcessPID))
+	dst = appendText(dst, e.ProcessEntityID)
+	dst = appendText(dst, e.ProcessExecutable)
+	dst = appendText(dst, e.ProcessHashSHA256)
+	dst = appendText(dst, e.ProcessParentName)
+	dst = appendText(dst, e.ProcessParentHashSHA256)
+	dst = append(dst, byte(e.SignatureExists), byte(e.SignatureTrusted), byte(e.SignatureValid))
+	dst = appendText(dst, e.SignatureStatus)
+	return appendText(dst, e.SignatureSubjectName)
+}
+
+// AppendCallee appends what AppendKey does for each of CalleeFields.
+func (e *Event) AppendCallee(dst []byte) []byte {
+	dst = appendIP(dst, e.DestinationIP)
+	dst = binary.BigEndian.AppendUint64(dst, uint64(e.DestinationPort))
+	dst = appendText(dst, e.DestinationDomain)
+	dst = appendText(dst, e.NetworkTransport)
+	dst = appendText(dst, e.NetworkProtocol)
+	dst = appendText(dst, e.TLSServerName)
+	dst = appendText(dst, e.TLSClientJA3)
+	return appendText(dst, e.UserAgent)
+}
+
+// AppendKind appends what AppendKey does for each of KindFields.
+func (e *Event) AppendKind(dst []byte) []byte {
+	dst = appendText(dst, e.ConnectionState)
+	dst = appendText(dst, e.EventAction)
+	return appendText(dst, e.EventCategory)
+}
+
+// appendText appends a text as AppendKey does.
+func appendText(dst []byte, s string) []byte {
+	if len(s) < 1<<7 {
+		dst = append(dst, byte(len(s))) // what AppendUvarint makes of it
+	} else {
+		dst = binary.AppendUvarint(dst, uint64(len(s)))
+	}
+	return append(dst, s...)
+}
+
+// appendIP appends an address as AppendKey does.
+func appendIP(dst []byte, a netip.Addr) []byte {
+	switch {
+	case a.Is4():
+		b := a.As4()
+		return append(dst, 4, b[0], b[1], b[2], b[3])
+	case a.IsValid():
+		b := a.As16()
+		return append(append(dst, 16), b[:]...)
+	}
+	return append(dst, 0)
 }
