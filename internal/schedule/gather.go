@@ -19,10 +19,6 @@ type gatherer struct {
 	next    int64 // number of the next block
 }
 
-// blocksAhead is how many blocks may wait for a worker. A store may read many of them at a time: it reads the
-// next ones while the workers have something to do. 64 of 2,048 events take some 8 MB.
-const blocksAhead = 64
-
 // all hands on the events of a scan, several workers side by side, and closes the scan. It returns how
 // many there were.
 func (t *gatherer) all(ctx context.Context, scan store.Scan) (events int64, err error) {
@@ -31,7 +27,7 @@ func (t *gatherer) all(ctx context.Context, scan store.Scan) (events int64, err 
 		n     int64
 		block store.Block
 	}
-	blocks := make(chan numbered, blocksAhead)
+	blocks := make(chan numbered, t.workers)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		defer close(blocks)
