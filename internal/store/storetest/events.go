@@ -221,6 +221,12 @@ func positions(t *testing.T, p *Place) {
 			want := slices.Concat(events[i:j]...)
 			scan, err := p.Since(t.Context(), places[i], places[j], store.Forever)
 			check(t, fmt.Sprintf("from position %d to %d", i, j), Read(t, scan, err), want)
+			if len(want) > 0 {
+				middle := want[len(want)/2].TimeNanos
+				early := slices.DeleteFunc(slices.Clone(want), func(e event.Event) bool { return e.TimeNanos > middle })
+				scan, err := p.Since(t.Context(), places[i], places[j], middle)
+				check(t, fmt.Sprintf("from position %d to %d, to the time %d", i, j, middle), Read(t, scan, err), early)
+			}
 			if i == 0 {
 				scan, err := p.In(t.Context(), -1, math.MaxInt64, places[j])
 				check(t, fmt.Sprintf("of all times up to position %d", j), Read(t, scan, err), want)
