@@ -45,7 +45,7 @@ func endpoint(t *testing.T, s interface {
 // stored returns the events of a store in the order in which they came, a line for each.
 func stored(t *testing.T, s *memory.Store) (events []string) {
 	t.Helper()
-	scan, err := s.Since(t.Context(), 0, store.Newest)
+	scan, err := s.Since(t.Context(), 0, store.Newest, store.Forever)
 	if err != nil {
 		t.Fatal(err)
 	}

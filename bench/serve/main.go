@@ -4,6 +4,8 @@
 // long a run over them takes.
 //
 //	go run ./bench/serve -events 10000000 -groups 100000
+//
+// To measure the last run alone, fill a store with -hours 5 -dir D and go on with -hours 6 on copies of D.
 package main
 
 import (
@@ -82,6 +84,12 @@ func run() (err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	last := end.Add(time.Duration(*hours-6) * time.Hour)
+	switch r, err := s.LastRun(ctx); {
+	case err == nil && r.End >= last.Unix():
+		return fmt.Errorf("%s: got a run at %v already, want none after hour %d: measure on a copy made before it", *dir, time.Unix(r.End, 0).UTC().Format(time.TimeOnly), *hours-1)
+	case err != nil && !errors.Is(err, store.ErrNotFound):
+		return err
+	}
 	if *profile != "" {
 		f, err := os.Create(*profile)
 		if err != nil {

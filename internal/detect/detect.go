@@ -100,6 +100,9 @@ type Gathering struct {
 	details *series.Dictionary
 	kept    []bool // by outcome of the filter
 
+	sharedMu sync.Mutex
+	shared   *shared // what events that are gathered share; nil before the first that do
+
 	surveyed *surveyed // of all that Again made of one Gathering; nil until then
 
 	mu                  sync.Mutex // held by Close of a Worker
@@ -165,6 +168,7 @@ func (g *Gathering) Fields() event.FieldSet {
 // Seal ends the gathering. All Workers have been closed.
 func (g *Gathering) Seal() {
 	g.o.each(len(g.shards), func(_, i int) { g.shards[i].finish() })
+	g.shared = nil
 	s := &g.summary
 	for _, sh := range g.shards {
 		s.Groups += sh.table.Groups()

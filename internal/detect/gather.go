@@ -17,6 +17,8 @@ type Worker struct {
 	known     map[string]uint32 // numbers of details: a small part of the dictionary, without its lock
 	collector survey.Collector
 	keysOf    keysOf
+	shared    *shared     // what the events of Columns share; nil before the first
+	event     event.Event // one of these
 
 	filter                    []int64
 	noGroup                   map[string]int64
@@ -74,12 +76,7 @@ func (w *Worker) Event(e *event.Event) {
 			w.outsideTimed++
 		}
 	}
-	i := hash % shardCount
-	b := w.batches[i]
-	if b == nil {
-		b = g.shards[i].batch()
-		w.batches[i] = b
-	}
+	b := w.batch(hash)
 	if kept {
 		b.series.Add(g.keys.append(b.series.Key(), e, list), &series.Observation{
 			Hash: hash, TimeNanos: e.TimeNanos, IngestedNanos: e.IngestedNanos,
@@ -90,6 +87,17 @@ func (w *Worker) Event(e *event.Event) {
 		w.keysOf.list = list
 		w.collector.Add(&b.timeline, e, hash, &w.keysOf)
 	}
+}
+
+// batch returns the batch for the group with a hash.
+func (w *Worker) batch(hash uint64) *batch {
+	i := hash % shardCount
+	b := w.batches[i]
+	if b == nil {
+		b = w.g.shards[i].batch()
+		w.batches[i] = b
+	}
+	return b
 }
 
 // detailsOf returns the number of the details of e.

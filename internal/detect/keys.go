@@ -43,6 +43,16 @@ next:
 	return 0, 0, missing, false
 }
 
+// ofPart is of for an event that has a part of its fields, and none of the others; ok is false
+// when that part does not tell the group.
+func (k keys) ofPart(e *event.Event, part event.FieldSet) (list int, hash uint64, ok bool) {
+	list, hash, _, ok = k.of(e)
+	for _, fields := range k.by[:list+1] {
+		ok = ok && event.SetOf(fields...)&^part == 0
+	}
+	return list, hash, ok
+}
+
 // append appends the key of e, which is made by a list of fields.
 func (k keys) append(dst []byte, e *event.Event, list int) []byte {
 	dst = append(dst, byte(list))

@@ -33,11 +33,7 @@ func (g *Gathering) Merge(s Slice) error {
 	}
 	// Hashes are different in each run of the program, and so is the shard of a group. Each part
 	// is read by one goroutine, then each shard takes its rows of all parts, in their order.
-	type row struct {
-		group, row uint64
-		at         int // where it begins in its part
-	}
-	parts := make([][shardCount][]row, len(s.Parts))
+	parts := make([][shardCount][]timeline.Place, len(s.Parts))
 	errs := make([]error, max(len(s.Parts), shardCount))
 	g.o.each(len(s.Parts), func(_, i int) {
 		errs[i] = timeline.EachStored(s.Parts[i], func(at int, stored *timeline.Stored) error {
@@ -46,7 +42,7 @@ func (g *Gathering) Merge(s Slice) error {
 				return err
 			}
 			list := &parts[i][group%shardCount]
-			*list = append(*list, row{group, hash, at})
+			*list = append(*list, timeline.Place{Group: group, Row: hash, At: at})
 			return nil
 		})
 	})
@@ -55,10 +51,8 @@ func (g *Gathering) Merge(s Slice) error {
 	}
 	g.o.each(shardCount, func(_, i int) {
 		for p := range parts {
-			for _, r := range parts[p][i] {
-				if errs[i] = g.shards[i].calls.Merge(r.group, r.row, s.Parts[p], r.at); errs[i] != nil {
-					return
-				}
+			if errs[i] = g.shards[i].calls.Merge(s.Parts[p], parts[p][i]); errs[i] != nil {
+				return
 			}
 		}
 	})

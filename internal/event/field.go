@@ -290,23 +290,9 @@ func (e *Event) Has(f Field) bool {
 func (e *Event) AppendKey(dst []byte, f Field) []byte {
 	switch f.Kind() {
 	case KindText:
-		s := *e.Text(f)
-		if len(s) < 1<<7 {
-			dst = append(dst, byte(len(s))) // what AppendUvarint makes of it
-		} else {
-			dst = binary.AppendUvarint(dst, uint64(len(s)))
-		}
-		return append(dst, s...)
+		return appendText(dst, *e.Text(f))
 	case KindIP:
-		switch a := e.IP(f); {
-		case a.Is4():
-			b := a.As4()
-			return append(dst, 4, b[0], b[1], b[2], b[3])
-		case a.IsValid():
-			b := a.As16()
-			return append(append(dst, 16), b[:]...)
-		}
-		return append(dst, 0)
+		return appendIP(dst, e.IP(f))
 	case KindBool:
 		return append(dst, byte(e.Bool(f)))
 	}

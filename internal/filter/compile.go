@@ -14,7 +14,9 @@ import (
 // A Filter is a Config made fast. It is safe for concurrent use.
 type Filter struct {
 	steps     []step
-	otherwise int // the outcome when no clause matches
+	needs     []need   // of the clauses, in the order in which they are asked, see Outcome
+	alone     []Filter // each step as a filter that answers 1 where it holds, see Holding
+	otherwise int      // the outcome when no clause matches
 	outcomes  []Outcome
 	fields    event.FieldSet
 }
@@ -79,6 +81,7 @@ func Compile(c Config) (*Filter, error) {
 	for _, clause := range c.Include {
 		b.clause(clause, true)
 	}
+	f.byParts()
 	f.otherwise = len(f.outcomes)
 	if len(c.Include) == 0 {
 		f.outcomes = append(f.outcomes, Outcome{Name: "no exclude clause matched", Kept: true})

@@ -1,6 +1,7 @@
 package filter_test
 
 import (
+	"fmt"
 	"net/netip"
 	"os"
 	"slices"
@@ -142,6 +143,37 @@ func TestMatchAnswersTheCases(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestPartsDecideAsTheWholeEventDoes(t *testing.T) {
+	for _, c := range cases(t) {
+		f := compile(t, c.config(t))
+		if !f.ByParts() {
+			t.Errorf("%s: got a filter of too many conditions, want one that can be asked by parts", c.Name)
+			continue
+		}
+		numbers := event.AllFields &^ event.SetOf(slices.Concat(event.CallerFields, event.CalleeFields, event.KindFields)...)
+		for _, row := range c.Events {
+			e := eventOf(t, row.Event)
+			holding := f.Holding(e, numbers)
+			for _, part := range [][]event.Field{event.CallerFields, event.CalleeFields, event.KindFields} {
+				holding |= f.Holding(e, event.SetOf(part...))
+			}
+			if got, want := f.Outcome(holding), f.Match(e); got != want {
+				t.Errorf("%s: %s: got outcome %d by parts, want %d", c.Name, row.Name, got, want)
+			}
+		}
+	}
+}
+
+func TestFilterOfVeryManyConditionsIsAskedAsAWhole(t *testing.T) {
+	c := filter.Config{Enabled: true}
+	for i := range 65 {
+		c.Exclude = append(c.Exclude, filter.Clause{Name: fmt.Sprint(i), Where: filter.Conditions{{Field: event.HostName, Op: filter.In, Values: []string{fmt.Sprint(i)}}}})
+	}
+	if compile(t, c).ByParts() {
+		t.Error("got a filter of 65 conditions that can be asked by parts, want one that cannot")
 	}
 }
 

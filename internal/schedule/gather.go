@@ -9,7 +9,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"fresnel/internal/detect"
-	"fresnel/internal/event"
 	"fresnel/internal/store"
 )
 
@@ -20,9 +19,9 @@ type gatherer struct {
 	next    int64 // number of the next block
 }
 
-// all hands on the events of a scan that keep lets through, nil for all, several workers side
-// by side, and closes the scan. It returns how many there were.
-func (t *gatherer) all(ctx context.Context, scan store.Scan, keep func(*event.Event) bool) (events int64, err error) {
+// all hands on the events of a scan, several workers side by side, and closes the scan. It returns how
+// many there were.
+func (t *gatherer) all(ctx context.Context, scan store.Scan) (events int64, err error) {
 	defer func() { err = errors.Join(err, scan.Close()) }()
 	type numbered struct {
 		n     int64
@@ -53,17 +52,13 @@ func (t *gatherer) all(ctx context.Context, scan store.Scan, keep func(*event.Ev
 		group.Go(func() error {
 			w := t.g.Worker()
 			defer w.Close()
-			n := int64(0)
 			for b := range blocks {
-				b.block.Each(func(e *event.Event) {
-					if keep == nil || keep(e) {
-						n++
-						w.Event(e)
-					}
-				})
+				if c, ok := b.block.(store.Columnar); !ok || !w.Columns(c.Columns()) {
+					b.block.Each(w.Event)
+				}
 				w.Deliver(b.n)
+				count.Add(int64(b.block.Len()))
 			}
-			count.Add(n)
 			return nil
 		})
 	}

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"fresnel/internal/detect"
-	"fresnel/internal/event"
 	"fresnel/internal/store"
 )
 
@@ -122,20 +121,14 @@ func (s *Schedule) late(ctx context.Context, after, through store.Position, nano
 	if through-after > maxSince {
 		return true, nil
 	}
-	scan, err := s.o.Store.Since(ctx, after, through)
+	scan, err := s.o.Store.Since(ctx, after, through, nanos)
 	if err != nil {
 		return false, err
 	}
 	defer func() { err = errors.Join(err, scan.Close()) }()
-	for !late {
-		b, err := scan.Next(ctx)
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return false, err
-		}
-		b.Each(func(e *event.Event) { late = late || e.TimeNanos <= nanos })
+	_, err = scan.Next(ctx)
+	if errors.Is(err, io.EOF) {
+		return false, nil
 	}
-	return late, nil
+	return err == nil, err
 }

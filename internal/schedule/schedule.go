@@ -226,7 +226,7 @@ func (s *Schedule) window(ctx context.Context, take *gatherer, o *detect.Options
 	if err != nil {
 		return 0, err
 	}
-	if events, err = take.all(ctx, scan, nil); err != nil {
+	if events, err = take.all(ctx, scan); err != nil {
 		return 0, err
 	}
 	take.g.Seal()
@@ -311,7 +311,7 @@ func (s *Schedule) gather(ctx context.Context, o detect.Options, list []store.Sl
 		if err != nil {
 			return nil, err
 		}
-		if _, err = take.all(ctx, before, nil); err != nil {
+		if _, err = take.all(ctx, before); err != nil {
 			return nil, err
 		}
 	default:

@@ -8,9 +8,9 @@ import (
 	"time"
 
 	"github.com/klauspost/compress/zstd"
+	"golang.org/x/sync/errgroup"
 
 	"fresnel/internal/detect"
-	"fresnel/internal/event"
 	"fresnel/internal/store"
 )
 
@@ -76,7 +76,7 @@ func (s *Schedule) back(ctx context.Context, w *gathered, o *detect.Options, lis
 		if slice.FirstNanos > end*1e9 {
 			continue
 		}
-		if err := s.merge(ctx, w.g, slice); err != nil {
+		if err := s.merge(ctx, w.g, o, slice); err != nil {
 			return err
 		}
 	}
@@ -101,11 +101,11 @@ func (s *Schedule) slice(ctx context.Context, o *detect.Options, before store.Sl
 	border := before.End * 1e9
 	take := gatherer{g: g, workers: o.Workers}
 	if before.Through > 0 {
-		since, err := s.o.Store.Since(ctx, before.Through, through)
+		since, err := s.o.Store.Since(ctx, before.Through, through, border)
 		if err != nil {
 			return slice, 0, err
 		}
-		if late, err = take.all(ctx, since, func(e *event.Event) bool { return e.TimeNanos <= border }); err != nil {
+		if late, err = take.all(ctx, since); err != nil {
 			return slice, 0, err
 		}
 	}
@@ -113,7 +113,7 @@ func (s *Schedule) slice(ctx context.Context, o *detect.Options, before store.Sl
 	if err != nil {
 		return slice, 0, err
 	}
-	if _, err = take.all(ctx, in, nil); err != nil {
+	if _, err = take.all(ctx, in); err != nil {
 		return slice, 0, err
 	}
 	g.Seal()
@@ -165,7 +165,7 @@ func (s *Schedule) join(ctx context.Context, o *detect.Options, list []store.Sli
 		return err
 	}
 	for _, slice := range list {
-		if err := s.merge(ctx, g, slice); err != nil {
+		if err := s.merge(ctx, g, o, slice); err != nil {
 			return err
 		}
 		change.Remove = append(change.Remove, slice.ID)
@@ -188,9 +188,17 @@ func packed(data detect.Slice, o *detect.Options) (store.Slice, error) {
 	if err != nil {
 		return store.Slice{}, err
 	}
-	slice := store.Slice{FirstNanos: data.FirstNanos, LastNanos: data.LastNanos}
-	for _, part := range data.Parts {
-		slice.Parts = append(slice.Parts, z.EncodeAll(part, nil))
+	slice := store.Slice{FirstNanos: data.FirstNanos, LastNanos: data.LastNanos, Parts: make([][]byte, len(data.Parts), len(data.Parts)+1)}
+	var group errgroup.Group
+	group.SetLimit(o.Workers)
+	for i, part := range data.Parts {
+		group.Go(func() error {
+			slice.Parts[i] = z.EncodeAll(part, nil)
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return slice, err
 	}
 	slice.Parts = append(slice.Parts, []byte(groupBy(o)))
 	slice.Count = len(slice.Parts)
@@ -225,24 +233,29 @@ func (s *Schedule) part(ctx context.Context, slice store.Slice, i int) ([]byte, 
 }
 
 // merge gives the calls of a slice to g.
-func (s *Schedule) merge(ctx context.Context, g *detect.Gathering, slice store.Slice) error {
+func (s *Schedule) merge(ctx context.Context, g *detect.Gathering, o *detect.Options, slice store.Slice) error {
 	z, err := zstd.NewReader(nil)
 	if err != nil {
 		return err
 	}
 	defer z.Close()
-	data := detect.Slice{FirstNanos: slice.FirstNanos, LastNanos: slice.LastNanos}
-	for i := range slice.Count - 1 {
-		b, err := s.part(ctx, slice, i)
-		if err == nil {
-			b, err = z.DecodeAll(b, nil)
-		}
-		if err != nil {
-			return fmt.Errorf("slice %d: %w", slice.ID, err)
-		}
-		data.Parts = append(data.Parts, b)
+	data := detect.Slice{FirstNanos: slice.FirstNanos, LastNanos: slice.LastNanos, Parts: make([][]byte, slice.Count-1)}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(o.Workers)
+	for i := range data.Parts {
+		group.Go(func() error {
+			b, err := s.part(ctx, slice, i)
+			if err == nil {
+				data.Parts[i], err = z.DecodeAll(b, nil)
+			}
+			return err
+		})
 	}
-	if err := g.Merge(data); err != nil {
+	err = group.Wait()
+	if err == nil {
+		err = g.Merge(data)
+	}
+	if err != nil {
 		return fmt.Errorf("slice %d: %w", slice.ID, err)
 	}
 	return nil

@@ -213,7 +213,7 @@ func (t *Table) Apply(b *Batch) {
 	for i, id := range t.found {
 		r := &b.records[i]
 		if id == 0 {
-			key := b.bytes[r.at : r.at+r.key]
+			key := b.key(r)
 			if id = t.lookup(r, key); id == 0 { // it may have come earlier in this batch
 				if full {
 					t.dropped++
@@ -221,8 +221,11 @@ func (t *Table) Apply(b *Batch) {
 				}
 				id = t.insert(r, key)
 			}
+			if r.key == inGroups {
+				b.groups.ids[r.at] = id
+			}
 		}
-		if !t.add(t.groups.at(id), r, b.bytes[r.at+r.key:], full) {
+		if !t.add(t.groups.at(id), r, b.bytes, full) {
 			t.dropped++
 		}
 	}
@@ -239,11 +242,19 @@ func (t *Table) find(b *Batch) {
 	touched := uint32(0)
 	mask := uint32(len(t.slots) - 1)
 	for i := range b.records {
-		touched += t.slots[uint32(b.records[i].hash>>32)&mask].tag
+		if r := &b.records[i]; r.key == inGroups {
+			touched += b.groups.ids[r.at]
+		} else {
+			touched += t.slots[uint32(r.hash>>32)&mask].tag
+		}
 	}
 	t.found = t.found[:0]
 	for i := range b.records {
-		t.found = append(t.found, t.candidate(uint32(b.records[i].hash>>32)))
+		if r := &b.records[i]; r.key == inGroups {
+			t.found = append(t.found, b.groups.ids[r.at])
+		} else {
+			t.found = append(t.found, t.candidate(uint32(r.hash>>32)))
+		}
 	}
 	for _, id := range t.found {
 		if id != 0 {
@@ -252,11 +263,11 @@ func (t *Table) find(b *Batch) {
 		}
 	}
 	for i, id := range t.found {
-		if id == 0 {
+		r := &b.records[i]
+		if id == 0 || r.key == inGroups {
 			continue
 		}
-		r := &b.records[i]
-		if key := b.bytes[r.at : r.at+r.key]; !t.is(&t.groups.at(id).key, key) {
+		if key := b.key(r); !t.is(&t.groups.at(id).key, key) {
 			t.found[i] = t.lookup(r, key)
 		}
 	}
@@ -348,9 +359,8 @@ func (t *Table) place(s slot) {
 	t.slots[i] = s
 }
 
-// add adds one event to its group; ip6 begins with its IPv6
-// address, when it has one. With full it reports false instead of taking memory for a new bucket.
-func (t *Table) add(g *group, r *record, ip6 []byte, full bool) bool {
+// add adds one event to its group; its IPv6 address, when it has one, is in data. With full it reports false instead of taking memory for a new bucket.
+func (t *Table) add(g *group, r *record, data []byte, full bool) bool {
 	bucket := t.bucket(r.time)
 	if p := &g.open; p.bucket != bucket || p.count == 0 || p.count == 1<<32-1 {
 		if full && p.count > 0 {
@@ -379,7 +389,7 @@ func (t *Table) add(g *group, r *record, ip6 []byte, full bool) bool {
 	case 4:
 		t.count(c, r.ip, 0)
 	case 6:
-		t.count(c, t.ip6Number([16]byte(ip6)), isIP6)
+		t.count(c, t.ip6Number([16]byte(data[r.ip:])), isIP6)
 	}
 	if t.cfg.CellTimes > 0 {
 		t.keepTime(c, r.time)

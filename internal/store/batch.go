@@ -2,34 +2,32 @@ package store
 
 import (
 	"hash/maphash"
+	"unsafe"
 
 	"fresnel/internal/event"
 )
 
-// The fields of an event lie in four parts. Three of them are texts that many events share: a
-// batch holds each of their combinations once, and events hold its number. The fourth are numbers.
-var (
-	// CallerFields say who called.
-	CallerFields = []event.Field{
-		event.SourceIP, event.HostName, event.UserName, event.ProcessName, event.ProcessPID, event.ProcessEntityID, event.ProcessExecutable,
-		event.ProcessHashSHA256, event.ProcessParentName, event.ProcessParentHashSHA256,
-		event.SignatureExists, event.SignatureTrusted, event.SignatureValid, event.SignatureStatus, event.SignatureSubjectName,
-	}
-	// CalleeFields say who was called.
-	CalleeFields = []event.Field{
-		event.DestinationIP, event.DestinationPort, event.DestinationDomain, event.NetworkTransport, event.NetworkProtocol,
-		event.TLSServerName, event.TLSClientJA3, event.UserAgent,
-	}
-	// KindFields say what kind of event it is; the label of the batch's Add belongs to them.
-	KindFields = []event.Field{event.ConnectionState, event.EventAction, event.EventCategory}
-)
-
-// A Tuple is a list of distinct combinations of values, each as event.Event.AppendKey writes its
-// fields one after the other.
+// A Tuple is a list of distinct combinations of the values of one part of events, see event.Columns:
+// a batch holds each of them once. It is what event.Event.AppendKey writes of the part's fields, one
+// after the other; behind those of event.KindFields stands the label of the batch's Add.
 type Tuple struct {
 	slots  []slot // open addressing, a power of two
 	texts  []string
 	hashes []uint64
+	free   []byte // where the next text is written, to stay there
+}
+
+const (
+	textBytes = 32 << 10 // that are made room for together
+	usualText = 1 << 10  // most texts are shorter
+)
+
+// key returns where to append the key of a combination, for number.
+func (t *Tuple) key() []byte {
+	if cap(t.free) < usualText {
+		t.free = make([]byte, 0, textBytes)
+	}
+	return t.free
 }
 
 type slot struct {
@@ -40,7 +38,7 @@ type slot struct {
 // seed is known to nobody outside, so that nobody can make combinations of one hash.
 var seed = maphash.MakeSeed()
 
-// number returns the number of a combination, from 0 on.
+// number returns the number of a combination, from 0 on. Its key was appended to what key returned.
 func (t *Tuple) number(key []byte) uint32 {
 	if len(t.texts)*3 >= len(t.slots)*2 {
 		t.grow()
@@ -50,7 +48,9 @@ func (t *Tuple) number(key []byte) uint32 {
 	for i := h & mask; ; i = (i + 1) & mask {
 		s := &t.slots[i]
 		if s.number == 0 {
-			t.texts = append(t.texts, string(key))
+			// Nobody writes there any more.
+			t.texts = append(t.texts, unsafe.String(unsafe.SliceData(key), len(key)))
+			t.free = key[len(key):]
 			t.hashes = append(t.hashes, h)
 			s.number, s.check = uint32(len(t.texts)), check
 			return s.number - 1
@@ -99,7 +99,6 @@ type Row struct {
 type Batch struct {
 	Callers, Callees, Kinds Tuple
 	Rows                    []Row
-	key                     []byte
 }
 
 // Add adds an event. The label is what its sender called the place it goes to; the id is a
@@ -110,19 +109,9 @@ func (b *Batch) Add(e *event.Event, label string, id uint64) {
 	r := &b.Rows[len(b.Rows)-1]
 	r.TimeNanos, r.IngestedNanos, r.DurationNanos = e.TimeNanos, e.IngestedNanos, e.DurationNanos
 	r.SourceBytes, r.DestinationBytes, r.SourcePort, r.ID = e.SourceBytes, e.DestinationBytes, e.SourcePort, id
-	r.Caller = b.Callers.number(b.keyOf(e, CallerFields))
-	r.Callee = b.Callees.number(b.keyOf(e, CalleeFields))
-	b.key = append(b.keyOf(e, KindFields), label...)
-	r.Kind = b.Kinds.number(b.key)
-}
-
-func (b *Batch) keyOf(e *event.Event, fields []event.Field) []byte {
-	key := b.key[:0]
-	for _, f := range fields {
-		key = e.AppendKey(key, f)
-	}
-	b.key = key
-	return key
+	r.Caller = b.Callers.number(e.AppendCaller(b.Callers.key()))
+	r.Callee = b.Callees.number(e.AppendCallee(b.Callees.key()))
+	r.Kind = b.Kinds.number(append(e.AppendKind(b.Kinds.key()), label...))
 }
 
 // Len returns the number of events.
@@ -148,9 +137,9 @@ func Fill(e *event.Event, fields []event.Field, text string) (rest string) {
 // Event returns the event of a row and its label. Its texts share the memory of the batch.
 func (b *Batch) Event(row int) (e event.Event, label string) {
 	r := &b.Rows[row]
-	Fill(&e, CallerFields, b.Callers.texts[r.Caller])
-	Fill(&e, CalleeFields, b.Callees.texts[r.Callee])
-	label = Fill(&e, KindFields, b.Kinds.texts[r.Kind])
+	Fill(&e, event.CallerFields, b.Callers.texts[r.Caller])
+	Fill(&e, event.CalleeFields, b.Callees.texts[r.Callee])
+	label = Fill(&e, event.KindFields, b.Kinds.texts[r.Kind])
 	e.TimeNanos, e.IngestedNanos, e.DurationNanos = r.TimeNanos, r.IngestedNanos, r.DurationNanos
 	e.SourceBytes, e.DestinationBytes, e.SourcePort = r.SourceBytes, r.DestinationBytes, r.SourcePort
 	return e, label

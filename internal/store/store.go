@@ -54,6 +54,9 @@ type Position uint64
 // Newest is behind all events.
 const Newest Position = math.MaxInt64
 
+// Forever is after all times that events can have, in nanoseconds.
+const Forever int64 = math.MaxInt64
+
 // Events keeps events.
 type Events interface {
 	// Append makes the events of b and the marks durable, all of them or none, and returns
@@ -70,8 +73,9 @@ type Events interface {
 	// In returns the events whose time is after one and up to another, nanoseconds since 1970
 	// UTC, and that were appended up to a position, as they stand at the moment of the call.
 	In(ctx context.Context, afterNanos, toNanos int64, through Position) (Scan, error)
-	// Since returns the events appended after a position and up to another.
-	Since(ctx context.Context, after, through Position) (Scan, error)
+	// Since returns the events appended after a position and up to another whose time is not
+	// after one.
+	Since(ctx context.Context, after, through Position, toNanos int64) (Scan, error)
 }
 
 // A Mark says how far a source of events, such as a growing file, has been stored.
@@ -93,6 +97,13 @@ type Block interface {
 	// does not change, is valid, as are its strings, until f returns.
 	Each(f func(e *event.Event))
 	Len() int
+}
+
+// A Columnar is a Block that keeps its events by column. What several blocks of a scan share is
+// mostly the same.
+type Columnar interface {
+	Block
+	Columns() *event.Columns
 }
 
 // Runs keeps what runs found, and the slices that they look back with.

@@ -98,8 +98,8 @@ func (s *shelf) Append(_ context.Context, b *store.Batch, marks []store.Mark) er
 	}
 	for _, r := range b.Rows {
 		var e event.Event
-		store.Fill(&e, store.CalleeFields, strings.Clone(b.Callees.Texts()[r.Callee]))
-		label := store.Fill(&e, store.KindFields, strings.Clone(b.Kinds.Texts()[r.Kind]))
+		store.Fill(&e, event.CalleeFields, strings.Clone(b.Callees.Texts()[r.Callee]))
+		label := store.Fill(&e, event.KindFields, strings.Clone(b.Kinds.Texts()[r.Kind]))
 		s.events = append(s.events, stored{
 			second: int(time.Duration(r.TimeNanos-epoch.UnixNano()) / time.Second),
 			name:   e.TLSServerName, domain: e.DestinationDomain, label: label, category: e.EventCategory,

@@ -113,21 +113,63 @@ func (s *Stored) read(slice []byte, at int) (next int, err error) {
 	return len(slice) - len(d.rest), nil
 }
 
-// Merge adds the row that begins at a byte of a slice, as EachStored showed it. The hashes
-// are those of Observation.
-func (t *Table) Merge(group, row uint64, slice []byte, at int) error {
+// A Place is a row of a slice, as EachStored showed it, with the hashes of Observation.
+type Place struct {
+	Group, Row uint64
+	At         int
+}
+
+// Merge adds rows of a slice in the order of places.
+func (t *Table) Merge(slice []byte, places []Place) error {
+	const atOnce = 32
+	for len(places) > 0 {
+		n := min(len(places), atOnce)
+		t.touch(slice, places[:n])
+		for _, p := range places[:n] {
+			if err := t.merge(slice, p); err != nil {
+				return err
+			}
+		}
+		places = places[n:]
+	}
+	return nil
+}
+
+// touch brings what merge will need into the processor's cache: as in Apply, each loop waits for memory
+// that the one before it found the place of.
+func (t *Table) touch(slice []byte, places []Place) {
+	touched, mask := uint32(0), uint64(len(t.slots)-1)
+	for _, p := range places {
+		touched += uint32(slice[p.At]) + t.slots[p.Row>>20&mask]
+	}
+	for _, p := range places {
+		if id := t.slots[p.Row>>20&mask]; id != 0 { // mostly that of the row
+			touched += t.rows[id-1].tail
+		}
+	}
+	for _, p := range places {
+		if id := t.slots[p.Row>>20&mask]; id != 0 && t.rows[id-1].head != 0 {
+			r := &t.rows[id-1]
+			touched += t.at(r.tail + uint32(r.used)).tick
+		}
+	}
+	t.touched += touched
+}
+
+// merge adds a row of a slice.
+func (t *Table) merge(slice []byte, p Place) error {
 	var s Stored
-	if _, err := s.read(slice, at); err != nil {
+	if _, err := s.read(slice, p.At); err != nil {
 		return err
 	}
 	full := t.maxBytes > 0 && t.Bytes() >= t.maxBytes
-	id := t.find(row)
+	id := t.find(p.Row)
 	if id == 0 {
 		if full {
 			t.dropped += s.Calls
 			return nil
 		}
-		id = t.insert(&record{group: group, row: row, tick: s.first}, s.Text)
+		id = t.insert(&record{group: p.Group, row: p.Row, tick: s.first}, s.Text)
 	}
 	r := &t.rows[id-1]
 	r.total += s.Calls

@@ -45,10 +45,13 @@ func merged(t testing.TB, list ...[]byte) *Table {
 	t.Helper()
 	table := NewTable(0)
 	for _, slice := range list {
-		if err := EachStored(slice, func(at int, s *Stored) error {
+		var places []Place
+		err := EachStored(slice, func(at int, s *Stored) error {
 			row := uint64(s.Text[1])
-			return table.Merge(row/3, row<<20|row, slice, at)
-		}); err != nil {
+			places = append(places, Place{row / 3, row<<20 | row, at})
+			return nil
+		})
+		if err := errors.Join(err, table.Merge(slice, places)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -128,7 +131,7 @@ func TestAFullTableMergesNoNewRows(t *testing.T) {
 	all := random(rand.New(rand.NewPCG(2, 1)), 500)
 	slice := fed(all).AppendSlice(nil, -1<<62, 0)
 	table := NewTable(1)
-	if err := EachStored(slice, func(at int, s *Stored) error { return table.Merge(0, uint64(s.Text[1]), slice, at) }); err != nil {
+	if err := EachStored(slice, func(at int, s *Stored) error { return table.Merge(slice, []Place{{0, uint64(s.Text[1]), at}}) }); err != nil {
 		t.Fatal(err)
 	}
 	if table.Rows() != 0 || table.Dropped() != int64(len(all)) {
@@ -141,7 +144,7 @@ func FuzzSlice(f *testing.F) {
 	f.Add([]byte{3, 'a', 'b', 'c', 1, 0, 2, 0, 9, 1, 0, 0, 0})
 	f.Fuzz(func(t *testing.T, slice []byte) {
 		table := NewTable(0)
-		err := EachStored(slice, func(at int, s *Stored) error { return table.Merge(1, uint64(len(s.Text)), slice, at) })
+		err := EachStored(slice, func(at int, s *Stored) error { return table.Merge(slice, []Place{{1, uint64(len(s.Text)), at}}) })
 		if err != nil {
 			if !errors.Is(err, errSlice) {
 				t.Fatalf("got %v, want %v", err, errSlice)

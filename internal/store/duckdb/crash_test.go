@@ -138,7 +138,7 @@ func TestKilledProcessLosesNothing(t *testing.T) {
 		if err != nil {
 			t.Fatalf("round %d: %v", round, err)
 		}
-		scan, err := s.Since(t.Context(), 0, store.Newest)
+		scan, err := s.Since(t.Context(), 0, store.Newest, store.Forever)
 		got, claimed := map[key]int{}, map[key]int{}
 		newest := map[int]int64{}
 		for _, e := range storetest.Read(t, scan, err) {

@@ -85,7 +85,7 @@ func (d *fullDisk) more(t *testing.T, atLeast int) {
 // expect counts the events.
 func (d *fullDisk) expect(t *testing.T) {
 	t.Helper()
-	scan, err := d.Since(t.Context(), 0, store.Newest)
+	scan, err := d.Since(t.Context(), 0, store.Newest, store.Forever)
 	if err != nil {
 		t.Fatal(err)
 	}

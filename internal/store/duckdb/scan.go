@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"runtime"
 	"slices"
 
@@ -24,8 +25,7 @@ type scanner struct {
 	s        *Store
 	parts    []scanPart
 	after    uint64 // events up to this number are passed over, or have been handed out
-	timed    bool
-	from, to int64 // times, both included, when timed
+	from, to int64  // times, both included
 
 	blocks []*block
 	tuples *tuples // that the next events refer to, those up to end
@@ -59,14 +59,14 @@ func (s *Store) In(_ context.Context, afterNanos, toNanos int64, through store.P
 	if afterNanos >= toNanos {
 		through = 0
 	}
-	sc := &scanner{s: s, timed: true, from: afterNanos + 1, to: toNanos}
+	sc := &scanner{s: s, from: afterNanos + 1, to: toNanos}
 	return sc, sc.begin(through, func(f *file) bool { return f.newest >= sc.from && f.oldest <= sc.to })
 }
 
-// Since returns the events after a position.
-func (s *Store) Since(_ context.Context, after, through store.Position) (store.Scan, error) {
-	sc := &scanner{s: s, after: uint64(after)}
-	return sc, sc.begin(through, func(*file) bool { return true })
+// Since returns the events after a position, up to a time.
+func (s *Store) Since(_ context.Context, after, through store.Position, toNanos int64) (store.Scan, error) {
+	sc := &scanner{s: s, after: uint64(after), from: math.MinInt64, to: toNanos}
+	return sc, sc.begin(through, func(f *file) bool { return f.oldest <= toNanos })
 }
 
 // begin holds the files that are wanted for events up to a position.
@@ -138,8 +138,11 @@ func (sc *scanner) Next(ctx context.Context) (store.Block, error) {
 // where returns the condition for the events of the scan after one and up to another.
 func (sc *scanner) where(after, last uint64) string {
 	w := fmt.Sprintf("n > %d AND n <= %d", after, last)
-	if sc.timed {
-		w += fmt.Sprintf(" AND ts >= %d AND ts <= %d", sc.from, sc.to)
+	if sc.from > math.MinInt64 {
+		w += fmt.Sprintf(" AND ts >= %d", sc.from)
+	}
+	if sc.to < math.MaxInt64 {
+		w += fmt.Sprintf(" AND ts <= %d", sc.to)
 	}
 	return w
 }
@@ -153,7 +156,7 @@ func (sc *scanner) window(ctx context.Context, c *conn, p *scanPart) error {
 	}
 	last := min(sc.after+windowEvents, sc.end)
 	var blocks []*block
-	if err := c.query(ctx, func(ch *chunk) error {
+	if err := c.stream(ctx, func(ch *chunk) error {
 		b, err := newBlock(ch, sc.tuples)
 		blocks = append(blocks, b)
 		return err
@@ -222,24 +225,38 @@ type tuples struct {
 	kinds   *known[kind]
 }
 
+// Len implements event.Shared.
+func (t *tuples) Len() (callers, callees, kinds int) {
+	return len(t.callers.parts), len(t.callees.parts), len(t.kinds.parts)
+}
+
+// Caller implements event.Shared.
+func (t *tuples) Caller(e *event.Event, place uint32) { t.callers.parts[place].give(e, &given{}) }
+
+// Callee implements event.Shared.
+func (t *tuples) Callee(e *event.Event, place uint32) { t.callees.parts[place].give(e, &given{}) }
+
+// Kind implements event.Shared.
+func (t *tuples) Kind(e *event.Event, place uint32) { t.kinds.parts[place].give(e, &given{}) }
+
 // A block is the events of a chunk, copied from it: whoever works on blocks may take his time.
 type block struct {
-	*tuples
-	ts, ingested, duration, sbytes, dbytes []int64
-	caller, callee, kind                   []uint32 // places in tuples
-	sport                                  []uint16
+	columns event.Columns
+	tuples  *tuples // that the columns share
 }
 
 func newBlock(ch *chunk, t *tuples) (*block, error) {
-	b := &block{tuples: t, sport: slices.Clone(column[uint16](ch, 8))}
+	b := &block{tuples: t}
+	k := &b.columns
+	k.Shared, k.SourcePort = t, slices.Clone(column[uint16](ch, 8))
 	wide := make([]int64, 5*ch.n)
-	for i, to := range []*[]int64{&b.ts, &b.ingested, &b.duration, &b.sbytes, &b.dbytes} {
+	for i, to := range []*[]int64{&k.TimeNanos, &k.IngestedNanos, &k.DurationNanos, &k.SourceBytes, &k.DestinationBytes} {
 		*to, wide = wide[:ch.n:ch.n], wide[ch.n:]
 		copy(*to, column[int64](ch, i))
 	}
 	places := make([]uint32, 3*ch.n)
-	b.caller, b.callee, b.kind = places[:ch.n:ch.n], places[ch.n:2*ch.n:2*ch.n], places[2*ch.n:]
-	ok := t.callers.all(b.caller, column[uint32](ch, 5)) && t.callees.all(b.callee, column[uint32](ch, 6)) && t.kinds.all(b.kind, column[uint32](ch, 7))
+	k.Caller, k.Callee, k.Kind = places[:ch.n:ch.n], places[ch.n:2*ch.n:2*ch.n], places[2*ch.n:]
+	ok := t.callers.all(k.Caller, column[uint32](ch, 5)) && t.callees.all(k.Callee, column[uint32](ch, 6)) && t.kinds.all(k.Kind, column[uint32](ch, 7))
 	if !ok {
 		return nil, errors.New("got an event that refers to texts that are not there, want them in its generation")
 	}
@@ -247,26 +264,30 @@ func newBlock(ch *chunk, t *tuples) (*block, error) {
 }
 
 // Len returns the number of events.
-func (b *block) Len() int { return len(b.ts) }
+func (b *block) Len() int { return b.columns.Len() }
+
+// Columns implements store.Columnar.
+func (b *block) Columns() *event.Columns { return &b.columns }
 
 // Each hands out the events.
 func (b *block) Each(f func(e *event.Event)) {
 	var e event.Event
 	var before given
 	touched := 0
-	for begin := 0; begin < len(b.ts); begin += eachRows {
-		end := min(begin+eachRows, len(b.ts))
+	k := &b.columns
+	for begin := 0; begin < k.Len(); begin += eachRows {
+		end := min(begin+eachRows, k.Len())
 		// The parts lie all over memory. Waiting for many of them at a time takes a fraction of
 		// waiting for one after the other.
 		for i := begin; i < end; i++ {
-			touched += b.callers.parts[b.caller[i]].touch() + b.callees.parts[b.callee[i]].touch()
+			touched += b.tuples.callers.parts[k.Caller[i]].touch() + b.tuples.callees.parts[k.Callee[i]].touch()
 		}
 		for i := begin; i < end; i++ {
-			e.TimeNanos, e.IngestedNanos, e.DurationNanos = b.ts[i], b.ingested[i], b.duration[i]
-			e.SourceBytes, e.DestinationBytes, e.SourcePort = b.sbytes[i], b.dbytes[i], b.sport[i]
-			b.callers.parts[b.caller[i]].give(&e, &before)
-			b.callees.parts[b.callee[i]].give(&e, &before)
-			b.kinds.parts[b.kind[i]].give(&e, &before)
+			e.TimeNanos, e.IngestedNanos, e.DurationNanos = k.TimeNanos[i], k.IngestedNanos[i], k.DurationNanos[i]
+			e.SourceBytes, e.DestinationBytes, e.SourcePort = k.SourceBytes[i], k.DestinationBytes[i], k.SourcePort[i]
+			b.tuples.callers.parts[k.Caller[i]].give(&e, &before)
+			b.tuples.callees.parts[k.Callee[i]].give(&e, &before)
+			b.tuples.kinds.parts[k.Kind[i]].give(&e, &before)
 			f(&e)
 		}
 	}

@@ -65,7 +65,7 @@ func appendEvents(t testing.TB, s *Store, events ...event.Event) {
 
 func readAll(t testing.TB, s *Store) []event.Event {
 	t.Helper()
-	scan, err := s.Since(t.Context(), 0, store.Newest)
+	scan, err := s.Since(t.Context(), 0, store.Newest, store.Forever)
 	return storetest.Read(t, scan, err)
 }
 
@@ -346,7 +346,7 @@ func TestAScanEndsAtItsPositionWithinAnEarlierGeneration(t *testing.T) {
 	want := events(10)
 	appendEvents(t, s, want...)
 	appendEvents(t, s, events(7)...)
-	scan, err := s.Since(t.Context(), 0, 4)
+	scan, err := s.Since(t.Context(), 0, 4, store.Forever)
 	compare(t, "since, up to the 4th", storetest.Read(t, scan, err), want[:4])
 	scan, err = s.In(t.Context(), -1, 100, 4)
 	compare(t, "in, up to the 4th", storetest.Read(t, scan, err), want[:4])
@@ -391,7 +391,7 @@ func TestTheEngineMayBeReplaced(t *testing.T) {
 	add(100)
 	restart(t, s)
 	add(windowEvents)
-	scan, err := s.Since(t.Context(), 0, store.Newest)
+	scan, err := s.Since(t.Context(), 0, store.Newest, store.Forever)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -454,7 +454,7 @@ func TestAFatalErrorIsSurvived(t *testing.T) {
 func TestAScanCanBeCalledOff(t *testing.T) {
 	s := openStore(t, options(t))
 	appendEvents(t, s, event.Event{TimeNanos: 1}, event.Event{TimeNanos: 2})
-	scan, err := s.Since(t.Context(), 0, store.Newest)
+	scan, err := s.Since(t.Context(), 0, store.Newest, store.Forever)
 	if err != nil {
 		t.Fatal(err)
 	}

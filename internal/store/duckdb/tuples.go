@@ -30,9 +30,9 @@ var tupleTables = [numTuples]struct {
 	name   string
 	fields []event.Field
 }{
-	{"caller", store.CallerFields},
-	{"callee", store.CalleeFields},
-	{"kind", store.KindFields},
+	{"caller", event.CallerFields},
+	{"callee", event.CalleeFields},
+	{"kind", event.KindFields},
 }
 
 // sqlType returns the type of the column of a field.

@@ -155,9 +155,9 @@ func (s *Store) In(_ context.Context, afterNanos, toNanos int64, through store.P
 	return s.scan(0, through, func(e *event.Event) bool { return e.TimeNanos > afterNanos && e.TimeNanos <= toNanos })
 }
 
-// Since returns the events between two positions.
-func (s *Store) Since(_ context.Context, after, through store.Position) (store.Scan, error) {
-	return s.scan(after, through, func(*event.Event) bool { return true })
+// Since returns the events between two positions, up to a time.
+func (s *Store) Since(_ context.Context, after, through store.Position, toNanos int64) (store.Scan, error) {
+	return s.scan(after, through, func(e *event.Event) bool { return e.TimeNanos <= toNanos })
 }
 
 func (s *Store) scan(after, through store.Position, wanted func(*event.Event) bool) (store.Scan, error) {
@@ -190,18 +190,18 @@ func (sc *scan) Next(ctx context.Context) (store.Block, error) {
 	if err := sc.s.read(func() {}); err != nil {
 		return nil, err
 	}
-	var b block
-	for len(b) < blockEvents && len(sc.parts) > 0 {
+	b := &block{}
+	for len(b.events) < blockEvents && len(sc.parts) > 0 {
 		if len(sc.parts[0]) == 0 {
 			sc.parts = sc.parts[1:]
 			continue
 		}
 		if e := &sc.parts[0][0]; sc.wanted(e) {
-			b = append(b, *e)
+			b.events = append(b.events, *e)
 		}
 		sc.parts[0] = sc.parts[0][1:]
 	}
-	if len(b) == 0 {
+	if len(b.events) == 0 {
 		return nil, io.EOF
 	}
 	return b, nil
@@ -212,13 +212,46 @@ func (sc *scan) Close() error {
 	return nil
 }
 
-type block []event.Event
+// A block is some events. By column, each shares its values with itself alone.
+type block struct{ events []event.Event }
 
-func (b block) Len() int { return len(b) }
+// Len implements store.Block.
+func (b *block) Len() int { return len(b.events) }
 
-func (b block) Each(f func(e *event.Event)) {
-	for i := range b {
-		f(&b[i])
+// Each implements store.Block.
+func (b *block) Each(f func(e *event.Event)) {
+	for i := range b.events {
+		f(&b.events[i])
+	}
+}
+
+// Columns implements store.Columnar.
+func (b *block) Columns() *event.Columns {
+	c := &event.Columns{Shared: (*shared)(b)}
+	for i := range b.events {
+		e, place := &b.events[i], uint32(i)
+		c.TimeNanos, c.IngestedNanos, c.DurationNanos = append(c.TimeNanos, e.TimeNanos), append(c.IngestedNanos, e.IngestedNanos), append(c.DurationNanos, e.DurationNanos)
+		c.SourceBytes, c.DestinationBytes, c.SourcePort = append(c.SourceBytes, e.SourceBytes), append(c.DestinationBytes, e.DestinationBytes), append(c.SourcePort, e.SourcePort)
+		c.Caller, c.Callee, c.Kind = append(c.Caller, place), append(c.Callee, place), append(c.Kind, place)
+	}
+	return c
+}
+
+// shared are the values of the events of a block.
+type shared block
+
+// Len implements event.Shared, as do those behind it.
+func (s *shared) Len() (callers, callees, kinds int) {
+	return len(s.events), len(s.events), len(s.events)
+}
+
+func (s *shared) Caller(e *event.Event, place uint32) { s.set(e, place, event.CallerFields) }
+func (s *shared) Callee(e *event.Event, place uint32) { s.set(e, place, event.CalleeFields) }
+func (s *shared) Kind(e *event.Event, place uint32)   { s.set(e, place, event.KindFields) }
+
+func (s *shared) set(e *event.Event, place uint32, fields []event.Field) {
+	for _, f := range fields {
+		e.SetKey(string(s.events[place].AppendKey(nil, f)), f)
 	}
 }
 

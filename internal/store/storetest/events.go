@@ -176,7 +176,7 @@ func snapshot(t *testing.T, p *Place) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	since, err := p.Since(t.Context(), 0, store.Newest)
+	since, err := p.Since(t.Context(), 0, store.Newest, store.Forever)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -219,22 +219,28 @@ func positions(t *testing.T, p *Place) {
 	for i := range places {
 		for j := i; j < len(places); j++ {
 			want := slices.Concat(events[i:j]...)
-			scan, err := p.Since(t.Context(), places[i], places[j])
+			scan, err := p.Since(t.Context(), places[i], places[j], store.Forever)
 			check(t, fmt.Sprintf("from position %d to %d", i, j), Read(t, scan, err), want)
+			if len(want) > 0 {
+				middle := want[len(want)/2].TimeNanos
+				early := slices.DeleteFunc(slices.Clone(want), func(e event.Event) bool { return e.TimeNanos > middle })
+				scan, err := p.Since(t.Context(), places[i], places[j], middle)
+				check(t, fmt.Sprintf("from position %d to %d, to the time %d", i, j, middle), Read(t, scan, err), early)
+			}
 			if i == 0 {
 				scan, err := p.In(t.Context(), -1, math.MaxInt64, places[j])
 				check(t, fmt.Sprintf("of all times up to position %d", j), Read(t, scan, err), want)
 			}
 		}
 	}
-	scan, err := p.Since(t.Context(), store.Newest, store.Newest)
+	scan, err := p.Since(t.Context(), store.Newest, store.Newest, store.Forever)
 	check(t, "behind all events", Read(t, scan, err), nil)
 }
 
 func blocks(t *testing.T, p *Place) {
 	want := numbered(0, 20_000)
 	p.append(t, want...)
-	scan, err := p.Since(t.Context(), 0, store.Newest)
+	scan, err := p.Since(t.Context(), 0, store.Newest, store.Forever)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -506,7 +512,7 @@ func retention(t *testing.T, p *Place) {
 	}
 	added := numbered(0, 10)
 	p.append(t, added...)
-	scan, err := p.Since(t.Context(), before, store.Newest)
+	scan, err := p.Since(t.Context(), before, store.Newest, store.Forever)
 	check(t, "events since", Read(t, scan, err), added)
 }
 
@@ -514,7 +520,7 @@ func retentionUnderScan(t *testing.T, p *Place) {
 	want := slices.Concat(p.daily(t, 3)...)
 	var scans []store.Scan
 	for range 2 {
-		scan, err := p.Since(t.Context(), 0, store.Newest)
+		scan, err := p.Since(t.Context(), 0, store.Newest, store.Forever)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -411,7 +411,7 @@ func trail(t *testing.T, p *Place) {
 
 func closed(t *testing.T, p *Place) {
 	p.append(t, numbered(0, 10)...)
-	scan, err := p.Since(t.Context(), 0, store.Newest)
+	scan, err := p.Since(t.Context(), 0, store.Newest, store.Forever)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -425,7 +425,7 @@ func closed(t *testing.T, p *Place) {
 		"HasIDs":     func() error { return p.HasIDs(ctx, []uint64{1}, make([]bool, 1)) },
 		"Position":   func() error { _, err := p.Position(ctx); return err },
 		"In":         func() error { _, err := p.In(ctx, 0, 1, store.Newest); return err },
-		"Since":      func() error { _, err := p.Since(ctx, 0, store.Newest); return err },
+		"Since":      func() error { _, err := p.Since(ctx, 0, store.Newest, store.Forever); return err },
 		"Next":       func() error { _, err := scan.Next(ctx); return err },
 		"SaveRun":    func() error { return p.SaveRun(ctx, &store.Run{}, nil, store.SliceChange{}) },
 		"ForgetRuns": func() error { _, err := p.ForgetRuns(ctx, 0); return err },

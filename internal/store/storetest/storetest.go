@@ -92,6 +92,27 @@ func (p *Place) Reopen(t testing.TB, later time.Duration) {
 	p.start(t)
 }
 
+// byColumn tests that a block whose events lie in columns has the same there as it hands out.
+func byColumn(t testing.TB, b store.Block, handed []event.Event) {
+	t.Helper()
+	columnar, ok := b.(store.Columnar)
+	if !ok {
+		return
+	}
+	c := columnar.Columns()
+	if c.Len() != len(handed) {
+		t.Errorf("got %d events by column, want %d", c.Len(), len(handed))
+		return
+	}
+	var e event.Event // with the fields of the one before
+	for i := range handed {
+		if c.Event(&e, i); e != handed[i] {
+			t.Errorf("event %d of a block: got %+v by column, want %+v", i, e, handed[i])
+			return
+		}
+	}
+}
+
 // Batch returns events as a batch, without ids.
 func Batch(events ...event.Event) *store.Batch {
 	b := &store.Batch{}
@@ -118,6 +139,7 @@ func Read(t testing.TB, scan store.Scan, err error) []event.Event {
 		}
 		n := len(all)
 		b.Each(func(e *event.Event) { all = append(all, Clone(e)) })
+		byColumn(t, b, all[n:])
 		if got := len(all) - n; got != b.Len() || got == 0 {
 			t.Errorf("a block of %d events handed out %d, want all and at least one", b.Len(), got)
 		}
@@ -150,6 +172,6 @@ func (p *Place) append(t testing.TB, events ...event.Event) {
 // all returns all events.
 func (p *Place) all(t testing.TB) []event.Event {
 	t.Helper()
-	scan, err := p.Since(t.Context(), 0, store.Newest)
+	scan, err := p.Since(t.Context(), 0, store.Newest, store.Forever)
 	return Read(t, scan, err)
 }
