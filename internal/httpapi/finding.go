@@ -203,11 +203,8 @@ func (a *API) past(ctx context.Context, c *call, f *store.Finding, p *spanParams
 	if err != nil {
 		return Reach{}, err
 	}
-	group := a.index.groupOf(f.Group)
-	return a.each(ctx, &look{span: s, all: true}, func(one *seen) (bool, error) {
-		if one.hash == group {
-			each(one)
-		}
+	return a.each(ctx, &look{span: s, all: true, group: f.Group}, func(one *seen) (bool, error) {
+		each(one)
 		return true, nil
 	})
 }

@@ -70,7 +70,7 @@ func TestTheOldestRunsHaveNoRoomForDocuments(t *testing.T) {
 			t.Errorf("after %d runs: got the documents of %d with %d bytes, want the three newest with %d", i+1, n, bytes, x.packed)
 		}
 	}
-	first := x.byEnd[runs[0].End].entries
+	first := x.byEnd[runs[0].End].all
 	for _, tt := range []struct {
 		name  string
 		end   int64
@@ -81,7 +81,7 @@ func TestTheOldestRunsHaveNoRoomForDocuments(t *testing.T) {
 		{"one that is there", runs[0].End, 2, first[2].id, true},
 		{"another id at its place", runs[0].End, 2, first[1].id, false},
 		{"a place behind the last", runs[0].End, 3, first[2].id, false},
-		{"a run without room", runs[7].End, 0, x.byEnd[runs[7].End].entries[0].id, false},
+		{"a run without room", runs[7].End, 0, x.byEnd[runs[7].End].all[0].id, false},
 		{"a run that there is not", 77, 0, first[0].id, false},
 	} {
 		f, err := x.finding(tt.end, tt.place, tt.id)

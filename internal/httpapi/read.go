@@ -123,6 +123,7 @@ func (p *queryParams) parse(a *API) (*query.Query, error) {
 type look struct {
 	span
 	all   bool         // not the newest of each group and destination alone
+	group string       // whose findings are wanted alone; empty for all
 	query *query.Query // nil for all
 	now   time.Time    // of the query
 }
@@ -193,7 +194,7 @@ func (a *API) read(ctx context.Context, l *look, f func(one *store.Finding, newe
 		}
 		oldest = one.RunEnd
 		group := b.group(a.index.groupOf(one.Group))
-		if s.isLate(group) {
+		if l.group != "" && one.Group != l.group || s.isLate(group) {
 			return true
 		}
 		if l.query != nil {
@@ -229,6 +230,7 @@ func (a *API) each(ctx context.Context, l *look, f func(one *seen) (bool, error)
 	}
 	s := sieve{all: l.all}
 	book := a.index.begin()
+	hash := a.index.groupOf(l.group)
 	n := 0
 	var out seen
 	for i := range runs {
@@ -239,17 +241,27 @@ func (a *API) each(ctx context.Context, l *look, f func(one *seen) (bool, error)
 		if err != nil {
 			return reach, err
 		}
-		if over := n + len(entries) - a.o.Limits.Findings; over > 0 {
-			entries = entries[:len(entries)-over]
+		groups := entries.groups
+		if over := n + len(groups) - a.o.Limits.Findings; over > 0 {
+			groups = groups[:len(groups)-over]
 			reach.Complete, reach.From = false, at(runs[i].End)
 		}
-		n += len(entries)
-		for k := range entries {
-			e := &entries[k]
-			if s.isLate(e.group) || wanted != nil && !wanted(e, texts, runs[i].End) {
+		n += len(groups)
+		alone, known := uint32(0), true
+		if l.group != "" {
+			if alone, known = a.index.groupNumber(book, hash); !known {
+				groups = nil
+			}
+		}
+		for k, group := range groups {
+			if l.group != "" && group != alone || s.isLate(group) {
 				continue
 			}
-			out = seen{entry: e, texts: texts, runEnd: runs[i].End, place: k, newest: s.isNewest(e.group)}
+			e := &entries.all[k]
+			if wanted != nil && !wanted(e, texts, runs[i].End) {
+				continue
+			}
+			out = seen{entry: e, texts: texts, runEnd: runs[i].End, place: k, newest: s.isNewest(group)}
 			if more, err := f(&out); !more || err != nil {
 				return reach, err
 			}

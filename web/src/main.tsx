@@ -2,11 +2,12 @@ import { type ComponentChildren, type ComponentType, Fragment, render } from "pr
 import { useEffect, useState } from "preact/hooks";
 import { request, session } from "./api/client";
 import { asError } from "./api/hooks";
+import { defaultFrom, hostsFrom } from "./lib/asks";
 import { type Name, type Route, noView, routeOf, viewOf } from "./lib/url";
 import { LoginPage, Mark } from "./pages/login";
 import { OverviewPage } from "./pages/overview";
 import "./styles.css";
-import { type Me, SessionContext, ViewContext, can, carry, defaultFrom } from "./ui/context";
+import { type Me, SessionContext, ViewContext, can, carry } from "./ui/context";
 import { FilterBar } from "./ui/filter";
 import { Help } from "./ui/help";
 import { watchKeys } from "./ui/keys";
@@ -74,7 +75,7 @@ function Page({ route, me }: { route: Route; me: Me }): ComponentChildren {
 }
 
 /** The pages whose content the filter and the time range choose. */
-const filtered: Partial<Record<Route["page"], string>> = { overview: defaultFrom, findings: defaultFrom, hosts: "now-14d" };
+const filtered: Partial<Record<Route["page"], string>> = { overview: defaultFrom, findings: defaultFrom, hosts: hostsFrom };
 
 function Shell({ me, dark, setDark, logout }: { me: Me; dark: boolean; setDark: (dark: boolean) => void; logout: () => void }) {
   const address = useAddress();

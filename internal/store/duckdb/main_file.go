@@ -9,9 +9,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
+	"sort"
 	"strings"
 	"sync"
 
@@ -104,6 +106,7 @@ func (s *Store) change(ctx context.Context, bytes, spare int64, f func(c *conn, 
 	if err := s.room(bytes, spare); err != nil {
 		return err
 	}
+	defer s.known.forget() // also after an error: it may have come behind the commit
 	return s.use(func(e *engine) error {
 		n, log := s.numbers, filepath.Join(s.o.Dir, mainFile+".wal")
 		fresh := sizeOf(log) == 0
@@ -207,11 +210,8 @@ func sliceTable(id int64) string { return fmt.Sprintf("%s.slice_%d", mainName, i
 
 // LastRun returns the run with the latest end.
 func (s *Store) LastRun(ctx context.Context) (*store.Run, error) {
-	var runs []store.Run
-	if err := s.read(func(c *conn) (err error) {
-		runs, err = s.readRuns(ctx, c, "ORDER BY run_end DESC LIMIT 1")
-		return err
-	}); err != nil {
+	runs, err := s.RunsIn(ctx, math.MinInt64, math.MaxInt64, 1)
+	if err != nil {
 		return nil, err
 	}
 	if len(runs) == 0 {
@@ -222,54 +222,91 @@ func (s *Store) LastRun(ctx context.Context) (*store.Run, error) {
 
 // RunsIn returns runs, newest first.
 func (s *Store) RunsIn(ctx context.Context, fromEnd, toEnd int64, limit int) ([]store.Run, error) {
+	limit = max(0, limit)
+	if err := cmp.Or(s.alive(), ctx.Err()); err != nil {
+		return nil, err
+	}
+	known, state := s.known.get()
+	if known == nil {
+		runs, err := s.readRuns(ctx, "ORDER BY run_end DESC LIMIT ?", mostKnown)
+		if err != nil {
+			return nil, err
+		}
+		known = &newestRuns{runs, len(runs) < mostKnown}
+		s.known.put(state, known)
+	}
+	if runs, ok := known.in(fromEnd, toEnd, limit); ok {
+		return runs, nil
+	}
+	return s.readRuns(ctx, "WHERE run_end BETWEEN ? AND ? ORDER BY run_end DESC LIMIT ?", fromEnd, toEnd, limit)
+}
+
+func (s *Store) readRuns(ctx context.Context, which string, args ...any) ([]store.Run, error) {
 	var runs []store.Run
-	err := s.read(func(c *conn) (err error) {
-		runs, err = s.readRuns(ctx, c, "WHERE run_end BETWEEN ? AND ? ORDER BY run_end DESC LIMIT ?", fromEnd, toEnd, max(0, limit))
-		return err
+	err := s.read(func(c *conn) error {
+		runs = nil
+		return c.query(ctx, func(ch *chunk) error {
+			for _, doc := range column[text](ch, 0) {
+				var r store.Run
+				if err := json.Unmarshal(doc.view(), &r); err != nil {
+					return fmt.Errorf("run: %w", err)
+				}
+				runs = append(runs, r)
+			}
+			return nil
+		}, "SELECT doc FROM "+mainName+".run "+which, args...)
 	})
 	return runs, err
 }
 
-func (s *Store) readRuns(ctx context.Context, c *conn, which string, args ...any) ([]store.Run, error) {
-	var runs []store.Run
-	err := c.query(ctx, func(ch *chunk) error {
-		for _, doc := range column[text](ch, 0) {
-			r, err := s.decoded.of(doc.view())
-			if err != nil {
-				return fmt.Errorf("run: %w", err)
-			}
-			runs = append(runs, r)
-		}
-		return nil
-	}, "SELECT doc FROM "+mainName+".run "+which, args...)
-	return runs, err
+// mostKnown bounds the runs that are kept in memory: three months of hours.
+const mostKnown = 2048
+
+// newestRuns are the newest runs there are, the newest first. They do not change.
+type newestRuns struct {
+	runs  []store.Run
+	whole bool // there are no others
 }
 
-// decodedRuns keeps what documents of runs say: lists ask for all of two weeks each time, and to decode
-// them takes longer than to find them. The zero value is empty. It is safe for concurrent use.
-type decodedRuns struct {
+// in is RunsIn; ok is false where older runs may be among those that are asked for.
+func (n *newestRuns) in(fromEnd, toEnd int64, limit int) (runs []store.Run, ok bool) {
+	first := sort.Search(len(n.runs), func(i int) bool { return n.runs[i].End <= toEnd })
+	end := max(first, sort.Search(len(n.runs), func(i int) bool { return n.runs[i].End < fromEnd }))
+	if end == len(n.runs) && !n.whole && end-first < limit {
+		return nil, false
+	}
+	return slices.Clone(n.runs[first:min(end, first+limit)]), true
+}
+
+// knownRuns keeps the newest runs: each list asks for all of two weeks, which takes the engine two
+// milliseconds. The zero value is empty. It is safe for concurrent use.
+type knownRuns struct {
 	mu    sync.Mutex
-	byDoc map[string]store.Run
+	runs  *newestRuns
+	state int64 // changes when a run may have come or gone
 }
 
-// mostDecoded bounds a decodedRuns: three months of hours.
-const mostDecoded = 2048
+// get returns the runs, nil where they are not known, and the state in which they are to be put.
+func (k *knownRuns) get() (*newestRuns, int64) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.runs, k.state
+}
 
-func (d *decodedRuns) of(doc []byte) (store.Run, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if r, ok := d.byDoc[string(doc)]; ok {
-		return r, nil
+// put keeps runs that were read in a state, unless some have come or gone since.
+func (k *knownRuns) put(state int64, runs *newestRuns) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.state == state {
+		k.runs = runs
 	}
-	var r store.Run
-	if err := json.Unmarshal(doc, &r); err != nil {
-		return r, err
-	}
-	if d.byDoc == nil || len(d.byDoc) == mostDecoded {
-		d.byDoc = map[string]store.Run{}
-	}
-	d.byDoc[string(doc)] = r
-	return r, nil
+}
+
+func (k *knownRuns) forget() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.runs = nil
+	k.state++
 }
 
 // FindingsIn hands out findings.

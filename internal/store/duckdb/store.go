@@ -53,7 +53,7 @@ type Store struct {
 
 	main    sync.Mutex // one goroutine at a time writes to main.duckdb
 	numbers numbers
-	decoded decodedRuns
+	known   knownRuns
 }
 
 var _ store.Store = (*Store)(nil)

@@ -52,4 +52,35 @@ export async function request<T>(method: string, path: string, body?: unknown, s
   return answer as T;
 }
 
-export const get = <T>(path: string, signal?: AbortSignal): Promise<T> => request<T>("GET", path, undefined, signal);
+interface Early {
+  answer: Promise<unknown>;
+  stop: AbortController;
+}
+
+/** What was asked for before the page is there that wants it. */
+const early = new Map<string, Early>();
+
+/** How long that waits for its page, in milliseconds: a press on a link takes less. */
+const earlyFor = 1500;
+
+/** Asks for what a page is about to get. */
+export function askEarly(path: string): void {
+  if (early.has(path)) return;
+  const stop = new AbortController();
+  const one = { answer: request<unknown>("GET", path, undefined, stop.signal), stop };
+  one.answer.catch(() => {}); // told to the page that gets it
+  early.set(path, one);
+  setTimeout(() => {
+    if (early.get(path) !== one) return;
+    early.delete(path);
+    stop.abort();
+  }, earlyFor);
+}
+
+export async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
+  const one = early.get(path);
+  if (!one) return request<T>("GET", path, undefined, signal);
+  early.delete(path);
+  signal?.addEventListener("abort", () => one.stop.abort());
+  return (await one.answer) as T;
+}

@@ -119,3 +119,14 @@ export function rangeName(from: string, to: string, zone?: Zone): string {
   };
   return `${end(from)} to ${end(to)}`;
 }
+
+let zone = "";
+
+/** The zone of the viewer; of none that is known by a name the clock is that of UTC. Asked once: the answer takes a millisecond. */
+export function viewerZone(): string {
+  if (!zone) {
+    const name = Intl.DateTimeFormat().resolvedOptions().timeZone;
+    zone = name && name !== "Etc/Unknown" ? name : "UTC";
+  }
+  return zone;
+}

@@ -1,6 +1,7 @@
 import { useState } from "preact/hooks";
 import type { Schema } from "../api/client";
 import { type Loaded, useAPI, usePages } from "../api/hooks";
+import { findingAsk, picturesAsk } from "../lib/asks";
 import { bytes, count, duration, every, jitter, number, plural, points, probability } from "../lib/format";
 import { safe } from "../lib/safe";
 import { full, offset } from "../lib/time";
@@ -8,6 +9,7 @@ import { clause, link } from "../lib/url";
 import type { NumberTable } from "../plots/figure";
 import { Drawn } from "../plots/picture";
 import { carry, useView } from "../ui/context";
+import { usePainted } from "../ui/lazy";
 import { Copy, Empty, Fact, Failed, Loading, Panel, Risk, Text, When, plain } from "../ui/parts";
 import { type Finding, flat, hostOf, kinds, placeOf, statsOf, timerOf } from "./document";
 import { Tests } from "./findings";
@@ -16,7 +18,7 @@ type History = Schema["History"];
 
 export function FindingPage({ id }: { id: string }) {
   const view = useView();
-  const detail = useAPI<Schema["FindingDetail"]>(`/api/v1/findings/${id}`);
+  const detail = useAPI<Schema["FindingDetail"]>(findingAsk(id));
   const drawn = usePictures(id);
   if (detail.error && !detail.data)
     return (
@@ -42,7 +44,7 @@ export function FindingPage({ id }: { id: string }) {
 
 /** The pictures of a finding: asked for beside the finding itself, not after it. */
 function usePictures(id: string | undefined): Loaded<Schema["PictureList"]> {
-  return useAPI(id ? link(`/api/v1/findings/${id}/pictures`, { tz: zoneOfViewer() }) : null);
+  return useAPI(id ? picturesAsk(id) : null);
 }
 
 export function Drilldown({
@@ -57,7 +59,7 @@ export function Drilldown({
   const f = detail.finding;
   const view = useView();
   const id = detail.id;
-  const history = useAPI<History>(`/api/v1/findings/${id}/history`);
+  const painted = usePainted();
   const timer = timerOf(f);
   const timing = f.fresnel.timing;
   const host = hostOf(f);
@@ -79,7 +81,7 @@ export function Drilldown({
           <a class="button" href={`/api/v1/findings/${id}/report`} target="_blank" rel="noreferrer">
             Report
           </a>
-          <Copy text={JSON.stringify(f, null, 2)} label="Copy as ECS" />
+          <Copy text={() => JSON.stringify(f, null, 2)} label="Copy as ECS" />
         </span>
       </header>
       <p class="verdict">{verdict(f)}</p>
@@ -139,9 +141,13 @@ export function Drilldown({
           <Identity f={f} />
         </Panel>
       </div>
-      <Destinations id={id} f={f} />
-      <Events id={id} f={f} />
-      <Past history={history} id={id} />
+      {painted && (
+        <>
+          <Destinations id={id} f={f} />
+          <Events id={id} f={f} />
+          <Past id={id} />
+        </>
+      )}
     </>
   );
 }
@@ -207,12 +213,6 @@ function Identity({ f }: { f: Finding }) {
       ))}
     </dl>
   );
-}
-
-/** The zone of the viewer; of none that is known by a name the clock is that of UTC. */
-function zoneOfViewer(): string {
-  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  return zone && zone !== "Etc/Unknown" ? zone : "UTC";
 }
 
 function Pictures({ f, drawn }: { f: Finding; drawn: Loaded<Schema["PictureList"]> }) {
@@ -463,7 +463,7 @@ function Events({ id, f }: { id: string; f: Finding }) {
           <button type="button" class="small" onClick={() => setOrder(order === "desc" ? "asc" : "desc")}>
             {order === "desc" ? "newest first" : "oldest first"}
           </button>
-          {events.length > 0 && <Copy text={events.map((e) => JSON.stringify(e)).join("\n")} label="Copy all shown" />}
+          {events.length > 0 && <Copy text={() => events.map((e) => JSON.stringify(e)).join("\n")} label="Copy all shown" />}
         </>
       }
     >
@@ -547,7 +547,7 @@ function Events({ id, f }: { id: string; f: Finding }) {
                                 </div>
                               ))}
                             </dl>
-                            <Copy text={JSON.stringify(e, null, 2)} label="Copy as ECS" />
+                            <Copy text={() => JSON.stringify(e, null, 2)} label="Copy as ECS" />
                           </td>
                         </tr>
                       )}
@@ -569,7 +569,8 @@ function Events({ id, f }: { id: string; f: Finding }) {
   );
 }
 
-function Past({ history, id }: { history: ReturnType<typeof useAPI<History>>; id: string }) {
+function Past({ id }: { id: string }) {
+  const history = useAPI<History>(`/api/v1/findings/${id}/history`);
   const view = useView();
   const [all, setAll] = useState(false);
   const h = history.data;
@@ -635,7 +636,7 @@ export function CasePage({ id }: { id: string }) {
   const view = useView();
   const one = useAPI<Schema["CaseDetail"]>(link(`/api/v1/cases/${id}`, { to: view.to })); // two weeks up to the end of the range
   const lead = one.data?.findings[0]?.fresnel.id;
-  const detail = useAPI<Schema["FindingDetail"]>(lead ? `/api/v1/findings/${lead}` : null);
+  const detail = useAPI<Schema["FindingDetail"]>(lead ? findingAsk(lead) : null);
   const drawn = usePictures(lead);
   if (one.error && !one.data)
     return (

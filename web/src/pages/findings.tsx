@@ -1,17 +1,17 @@
 import { useMemo } from "preact/hooks";
 import type { Schema } from "../api/client";
 import { usePages } from "../api/hooks";
+import { ask, byRisk, findingsAsk, listingOf } from "../lib/asks";
 import { count, plural } from "../lib/format";
 import { and, clause, link } from "../lib/url";
 import { Asked, More } from "../ui/asked";
-import { ask, carry, useView } from "../ui/context";
+import { carry, useView } from "../ui/context";
 import { findingColumns } from "../ui/findings";
 import { NoFindings, Panel, Reasons, Text, When } from "../ui/parts";
-import { here, useParam } from "../ui/router";
+import { here, useAddress } from "../ui/router";
 import { type Column, type Order, Table } from "../ui/table";
 import { type Finding, statsOf, tests } from "./document";
 
-const byRisk = "event.risk_score";
 const reasons = (f: Finding) => <Reasons reasons={f.fresnel.reasons} most={3} against={1} />;
 
 export function FindingsPage() {
@@ -30,16 +30,12 @@ export function FindingsPage() {
     ],
     [view],
   );
-  const [asked] = useParam("sort", byRisk);
-  const by = columns.some((c) => c.sort === asked) ? asked : byRisk;
-  const order: Order = useParam("order")[0] === "asc" ? "asc" : "desc";
-  const all = useParam("view")[0] === "all";
+  const { search } = useAddress();
+  const asked = listingOf(search);
+  const listing = columns.some((c) => c.sort === asked.sort) ? asked : { ...asked, sort: byRisk };
+  const { sort: by, order, all } = listing;
   const shown = all ? "all" : "";
-  const asks = { sort: by, order, view: shown, limit: 25 }; // two screens: each row costs time to read and to draw
-  const list = usePages<Schema["FindingList"]>(
-    link("/api/v1/findings", ask(view), { ...asks, facets: true }),
-    link("/api/v1/findings", ask(view), asks),
-  );
+  const list = usePages<Schema["FindingList"]>(findingsAsk(view, listing, true), findingsAsk(view, listing, false));
   const sorting = {
     by,
     order,

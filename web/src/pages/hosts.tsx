@@ -1,6 +1,7 @@
 import { useMemo, useState } from "preact/hooks";
 import type { Schema } from "../api/client";
 import { useAPI } from "../api/hooks";
+import { ask, hostsAsk, hostsFrom } from "../lib/asks";
 import { count, plural } from "../lib/format";
 import { short, rfc3339 } from "../lib/time";
 import { and, clause, link } from "../lib/url";
@@ -8,19 +9,14 @@ import { Numbers } from "../plots/figure";
 import { Lines } from "../plots/lines";
 import { HeatMap, seriesClass } from "../plots/overview";
 import { Stale } from "../ui/asked";
-import { ask, carry, useView } from "../ui/context";
+import { carry, useView } from "../ui/context";
 import { Empty, Failed, Loading, NoFindings, Panel, Text, When } from "../ui/parts";
 import { navigate } from "../ui/router";
-
-export const hostsFrom = "now-14d";
-
-/** How many steps the lines have at most: an hour each over two weeks. */
-const points = 340;
 
 export function HostsPage() {
   const view = useView();
   const params = ask(view, hostsFrom);
-  const overview = useAPI<Schema["Overview"]>(link("/api/v1/overview", params, { points }));
+  const overview = useAPI<Schema["Overview"]>(hostsAsk(view));
   const runs = useAPI<Schema["RunList"]>(link("/api/v1/runs", { from: params.from, to: params.to, limit: 500 }));
   const [on, setOn] = useState<number | null>(null);
   const o = overview.data;

@@ -1,13 +1,14 @@
-import { useCallback, useMemo } from "preact/hooks";
+import { useCallback, useEffect, useMemo, useState } from "preact/hooks";
 import type { Schema } from "../api/client";
 import { useAPI } from "../api/hooks";
+import { ask, overviewAsk } from "../lib/asks";
 import { count, duration, plural } from "../lib/format";
 import { ago } from "../lib/time";
 import { and, clause, link } from "../lib/url";
 import { HostStack, ProcessMap } from "../plots/overview";
 import { Strip } from "../plots/strip";
 import { Asked, More, Stale, Still, Switch } from "../ui/asked";
-import { ask, can, carry, useMe, useView } from "../ui/context";
+import { can, carry, useMe, useView } from "../ui/context";
 import { findingColumns } from "../ui/findings";
 import { Dot, Fact, NoFindings, Panel, Reasons, Risk, Text, When } from "../ui/parts";
 import { here, useCount, useParam } from "../ui/router";
@@ -22,7 +23,7 @@ const refresh = 60;
 export function OverviewPage() {
   const view = useView();
   const often = view.to === "" ? refresh : 0;
-  const overview = useAPI<Overview>(link("/api/v1/overview", ask(view)), often);
+  const overview = useAPI<Overview>(overviewAsk(view), often);
   const o = overview.data;
   return (
     <>
@@ -180,8 +181,9 @@ function Cases({ often, strips: wanted }: { often: number; strips: boolean }) {
   const [limit, setLimit] = useCount("cases", firstCases, mostCases);
   const path = link("/api/v1/cases", ask(view), { limit });
   const cases = useAPI<Schema["CaseList"]>(path, often);
-  // Events are read for the strips: they come when all else is there.
-  const drawn = useAPI<Schema["CaseList"]>(wanted && cases.data && !cases.stale ? `${path}&strip=96` : null, often);
+  // Events are read for the strips: they come when all else is there and has been drawn.
+  const calm = useCalm(wanted && cases.data !== null && !cases.stale, path);
+  const drawn = useAPI<Schema["CaseList"]>(calm ? `${path}&strip=96` : null, often);
   const list = drawn.data && !drawn.stale ? drawn.data : cases.data;
   const strips = list?.strips;
   const strip = useCallback(
@@ -253,6 +255,17 @@ function Cases({ often, strips: wanted }: { often: number; strips: boolean }) {
       </Asked>
     </Panel>
   );
+}
+
+/** Whether something of a path has been so for a while. */
+function useCalm(on: boolean, path: string): boolean {
+  const [since, set] = useState("");
+  useEffect(() => {
+    if (!on) return;
+    const timer = setTimeout(() => set(path), 150);
+    return () => clearTimeout(timer);
+  }, [on, path]);
+  return on && since === path;
 }
 
 type Group = Omit<Schema["Host"], "host" | "field" | "processes"> & { name: string; q: string; others: number };

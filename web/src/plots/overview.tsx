@@ -4,8 +4,9 @@ import type { Schema } from "../api/client";
 import { count, levelOf, plural } from "../lib/format";
 import { axis, num, timeTicks, treemap, valueTicks } from "../lib/geometry";
 import { safe } from "../lib/safe";
+import { type Block, type Stack, stackOf } from "../lib/stack";
 import { offset, rfc3339, short, withUTC } from "../lib/time";
-import { and, clause, noView } from "../lib/url";
+import { and, clause } from "../lib/url";
 import { carry, useView } from "../ui/context";
 import { Text } from "../ui/parts";
 import { Numbers, timeLabel } from "./figure";
@@ -35,15 +36,6 @@ function RiskScale({ children }: { children?: ComponentChildren }) {
   );
 }
 
-/** Gives what the pointer is on its title when it is there: a thousand of them take as long to draw as the blocks. */
-function title(e: PointerEvent): void {
-  const a = e.target instanceof Element ? e.target.closest("a") : null;
-  if (!a || a.querySelector("title")) return;
-  const t = document.createElementNS("http://www.w3.org/2000/svg", "title");
-  t.textContent = a.getAttribute("aria-label");
-  a.prepend(t);
-}
-
 /** Hosts by the number of their processes with findings, over time. */
 export function HostStack({ o }: { o: Overview }) {
   const view = useView();
@@ -54,89 +46,75 @@ export function HostStack({ o }: { o: Overview }) {
   const steps = o.steps;
   const first = Date.parse(steps[0]?.at ?? o.from);
   const last = first + steps.length * o.step_s * 1000;
-  const x = axis(first, last, m.l, w - m.r);
-  const sums = steps.map((_, i) => o.top_hosts.reduce((a, t) => a + (t.steps[i] ?? 0), 0));
-  const ticks = valueTicks(0, Math.max(1, ...sums), true);
-  const y = axis(0, ticks[ticks.length - 1] ?? 1, h - m.b, m.t);
-  const wide = (w - m.l - m.r) / Math.max(1, steps.length);
-  const gap = Math.min(3, wide * 0.12);
-  const times = timeTicks(first, last, 5, offset(last));
+  const { stack, ticks } = useMemo(() => {
+    const sums = steps.map((_, i) => o.top_hosts.reduce((a, t) => a + (t.steps[i] ?? 0), 0));
+    const ticks = valueTicks(0, Math.max(1, ...sums), true);
+    const plot = { x: m.l, y: m.t, w: w - m.l - m.r, h: h - m.t - m.b };
+    const counts = o.top_hosts.map((t) => t.steps);
+    return { ticks, stack: stackOf(counts, steps.length, plot, ticks[ticks.length - 1] ?? 1) };
+  }, [o]);
   const narrowed = (t: Schema["TopHost"]) => and(view.q, clause(t.field, t.host));
-  // A thousand links and blocks: made of parts, and once for what is pointed at as well.
-  const blocks = useMemo(() => {
-    const times = steps.map((_, i) => {
-      const from = rfc3339(Math.max(Date.parse(o.from), first + i * o.step_s * 1000));
-      const to = rfc3339(Math.min(Date.parse(o.to), first + (i + 1) * o.step_s * 1000 - 1000));
-      return { when: withUTC(first + i * o.step_s * 1000), link: carry("", noView, { from, to, view: "all" }).replace("?", "&") };
-    });
-    const below = steps.map(() => 0);
-    const left = steps.map((_, i) => num(m.l + i * wide + gap / 2));
-    const width = num(wide - gap);
-    return o.top_hosts.map((t) => {
-      const link = carry("/findings", { ...noView, q: narrowed(t) });
-      const name = safe(t.host);
-      return t.steps.map((v, i) => {
-        if (v === 0) return { v, href: "", shape: null };
-        const bottom = y.at(below[i] ?? 0);
-        below[i] = (below[i] ?? 0) + v;
-        const up = y.at(below[i] ?? 0);
-        const href = link + times[i]?.link;
-        const say = `${name}, ${times[i]?.when}: ${plural(v, "process", "processes")}`;
-        const shape = (
-          <a key={i} tabIndex={-1} href={href} aria-label={say}>
-            <rect
-              class="series"
-              x={left[i]}
-              y={num(up)}
-              width={width}
-              height={num(Math.max(0.5, bottom - up - 0.6))}
-            />
-          </a>
-        );
-        return { v, href, shape };
-      });
-    });
-  }, [o, view]);
+  const href = (t: Schema["TopHost"], step: number) =>
+    carry(
+      "/findings",
+      {
+        q: narrowed(t),
+        from: rfc3339(Math.max(Date.parse(o.from), first + step * o.step_s * 1000)),
+        to: rfc3339(Math.min(Date.parse(o.to), first + (step + 1) * o.step_s * 1000 - 1000)),
+      },
+      { view: "all" },
+    );
+  const picture = useMemo(() => {
+    const x = axis(first, last, m.l, w - m.r);
+    const y = axis(0, ticks[ticks.length - 1] ?? 1, h - m.b, m.t);
+    const times = timeTicks(first, last, 5, offset(last));
+    return (
+      <>
+        <path class="grid" d={ticks.map((t) => `M${m.l} ${num(y.at(t))}H${w - m.r}`).join("")} />
+        {ticks.map((t) => (
+          <text key={t} class="label" x={m.l - 5} y={num(y.at(t) + 4)} text-anchor="end">
+            {count(t)}
+          </text>
+        ))}
+        {times.at.map((t) => (
+          <text key={t} class="label" x={num(Math.min(Math.max(x.at(t), m.l + 8), w - m.r - 14))} y={h - 7} text-anchor="middle">
+            {timeLabel(t, times.step, last - first)}
+          </text>
+        ))}
+        {stack.shapes.map((d, k) => (
+          <path key={k} class={`${seriesClass(k)}${on === null || on === k ? "" : " dim"}`} d={d} />
+        ))}
+      </>
+    );
+  }, [stack, on]);
   return (
     <div class="stack">
       <figure>
-        <svg
-          viewBox={`0 0 ${w} ${h}`}
-          role="group"
-          aria-label={`Processes with findings over time, stacked by host. ${plural(o.top_hosts.length, "host")}; the list beside it has the same links and numbers.`}
+        <Blocks
+          stack={stack}
+          box={`0 0 ${w} ${h}`}
+          label={`Processes with findings over time, stacked by host. ${plural(o.top_hosts.length, "host")}; the list beside it has the same links and numbers.`}
+          lit={on}
+          on={setOn}
+          of={({ series, step }) => {
+            const t = o.top_hosts[series];
+            if (!t) return null;
+            const n = t.steps[step] ?? 0;
+            const when = withUTC(first + step * o.step_s * 1000);
+            return { href: href(t, step), say: `${safe(t.host)}, ${when}: ${plural(n, "process", "processes")}` };
+          }}
         >
-          <path class="grid" d={ticks.map((t) => `M${m.l} ${num(y.at(t))}H${w - m.r}`).join("")} />
-          {ticks.map((t) => (
-            <text key={t} class="label" x={m.l - 5} y={num(y.at(t) + 4)} text-anchor="end">
-              {count(t)}
-            </text>
-          ))}
-          {times.at.map((t) => (
-            <text key={t} class="label" x={num(Math.min(Math.max(x.at(t), m.l + 8), w - m.r - 14))} y={h - 7} text-anchor="middle">
-              {timeLabel(t, times.step, last - first)}
-            </text>
-          ))}
-          {o.top_hosts.map((t, k) => (
-            <g
-              key={`${t.field} ${t.host}`}
-              class={`${seriesClass(k)}${on === null || on === k ? "" : " dim"}`}
-              onPointerEnter={() => setOn(k)}
-              onPointerLeave={() => setOn(null)}
-              onPointerOver={title}
-            >
-              {blocks[k]?.map((b) => b.shape)}
-            </g>
-          ))}
-        </svg>
+          {picture}
+        </Blocks>
         <Numbers
           head={["host", ...steps.map((s) => short(Date.parse(s.at)))]}
           rows={() =>
-            o.top_hosts.map((t, k) => [
+            o.top_hosts.map((t) => [
               <Text key="h">{t.host}</Text>,
-              ...(blocks[k] ?? []).map(({ v, href }, i) =>
-                v > 0 ? (
-                  <a key={i} href={href}>
-                    {v}
+              ...t.steps.map((n, i) =>
+                n > 0 ? (
+                  <a key={i} href={href(t, i)}>
+                    {n}
                   </a>
                 ) : (
                   "0"
@@ -165,6 +143,70 @@ export function HostStack({ o }: { o: Overview }) {
         ))}
       </ol>
     </div>
+  );
+}
+
+/**
+ * A picture of a stack whose every block is a link. Of these one is a node: that of the block which the pointer is
+ * on or the keys have gone to, with the arrows.
+ */
+function Blocks(props: {
+  stack: Stack;
+  box: string;
+  label: string;
+  /** The series that stands out. */
+  lit: number | null;
+  on: (series: number | null) => void;
+  of: (b: Block) => { href: string; say: string } | null;
+  children: ComponentChildren;
+}) {
+  const { stack, on } = props;
+  const [chosen, choose] = useState<{ block: Block; of: Stack } | null>(null);
+  // What was chosen of another stack may be no block of this one.
+  const now = chosen?.of === stack ? chosen.block : stack.first;
+  const go = (block: Block | null) => {
+    on(block?.series ?? null);
+    if (block && (block.series !== now?.series || block.step !== now.step)) choose({ block, of: stack });
+  };
+  const point = (e: PointerEvent) => {
+    const svg = e.currentTarget as SVGSVGElement;
+    const at = new DOMPoint(e.clientX, e.clientY).matrixTransform(svg.getScreenCTM()?.inverse());
+    go(stack.find(at.x, at.y));
+  };
+  const key = (e: KeyboardEvent) => {
+    const next = now && stack.next(now, e.key);
+    if (!next) return;
+    e.preventDefault();
+    go(next);
+  };
+  const link = now && props.of(now);
+  const r = now && stack.box(now);
+  return (
+    <svg
+      class="blocks"
+      viewBox={props.box}
+      role="group"
+      aria-label={props.label}
+      onPointerDown={point}
+      onPointerMove={point}
+      onPointerLeave={() => on(null)}
+    >
+      {props.children}
+      {link && r && (
+        <a
+          class={`${seriesClass(now.series)}${props.lit === null || props.lit === now.series ? "" : " dim"}`}
+          href={link.href}
+          aria-label={link.say}
+          aria-description="The arrow keys go from block to block."
+          onKeyDown={key}
+          onFocus={() => on(now.series)}
+          onBlur={() => on(null)}
+        >
+          <title>{link.say}</title>
+          <rect class="series" x={num(r.x)} y={num(r.y)} width={num(r.w)} height={num(r.h)} />
+        </a>
+      )}
+    </svg>
   );
 }
 
@@ -223,6 +265,13 @@ export function ProcessMap({ o }: { o: Overview }) {
   );
 }
 
+/** Gives a link its title when it is pointed at: hundreds of them take as long to draw as what they are of. */
+function titled(a: Element): void {
+  const t = a.querySelector("title") ?? document.createElementNS("http://www.w3.org/2000/svg", "title");
+  t.textContent = a.getAttribute("aria-label");
+  a.prepend(t);
+}
+
 /** Hosts by processes, as squares: how many runs saw the pair, and the highest risk. */
 export function HeatMap({ o }: { o: Overview }) {
   const view = useView();
@@ -240,6 +289,36 @@ export function HeatMap({ o }: { o: Overview }) {
     carry("/findings", { ...view, q: and(view.q, clause(h.field, h.host), clause("process.name", process)) });
   const most = Math.max(1, ...o.matrix.map((m) => m.documents));
   const cut = (s: string, n: number) => (s.length > n ? `${s.slice(0, n - 1)}…` : s);
+  // Four hundred links: made once, and not for each that is pointed at.
+  const cells = useMemo(
+    () =>
+      rows.map((r, i) =>
+        cols.map((p, k) => {
+          const m = of.get(`${r.host}\0${p.process}`);
+          const x = l + k * wide + 1.5;
+          const y = t + i * cell + 1.5;
+          const ground = <rect class="none" x={x} y={y} width={wide - 3} height={cell - 3} rx="3" />;
+          if (!m) return ground;
+          const say = `${safe(r.host)}, ${safe(p.process)}: ${plural(m.documents, "document")} of runs, highest risk ${risk(m.max_score)}`;
+          const share = Math.sqrt(m.documents / most);
+          const high = 8 + (cell - 11) * share;
+          const long = 12 + (wide - 15) * share;
+          return (
+            <a key={p.process} href={href(r, p.process)} class={`tile ${levelOf(m.max_score)}`} aria-label={say} data-cell={`${i} ${k}`}>
+              {ground}
+              <rect x={num(x + (wide - 3 - long) / 2)} y={num(y + (cell - 3 - high) / 2)} width={num(long)} height={num(high)} rx="2.500" />
+            </a>
+          );
+        }),
+      ),
+    [o, view],
+  );
+  const enter = (e: Event) => {
+    const a = e.target instanceof Element ? e.target.closest("a") : null;
+    if (a) titled(a);
+    const [i, k] = a?.dataset.cell?.split(" ").map(Number) ?? [];
+    setOn(i === undefined || k === undefined ? null : [i, k]);
+  };
   return (
     <figure class="heat">
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keys */}
@@ -248,6 +327,10 @@ export function HeatMap({ o }: { o: Overview }) {
           viewBox={`0 0 ${w} ${h}`}
           role="group"
           aria-label={`${plural(rows.length, "host")} by ${plural(cols.length, "process", "processes")}; ${plural(o.matrix.length, "pair")} with findings.`}
+          onPointerOver={enter}
+          onPointerLeave={() => setOn(null)}
+          onFocusIn={enter}
+          onFocusOut={() => setOn(null)}
         >
           {cols.map((p, k) => (
             <text
@@ -263,38 +346,7 @@ export function HeatMap({ o }: { o: Overview }) {
               <text class={`label${on?.[0] === i ? " on" : ""}`} x={l - 8} y={t + i * cell + cell / 2 + 4} text-anchor="end">
                 {cut(safe(r.host), 16)}
               </text>
-              {cols.map((p, k) => {
-                const m = of.get(`${r.host}\0${p.process}`);
-                const x = l + k * wide + 1.5;
-                const y = t + i * cell + 1.5;
-                if (!m) return <rect key={p.process} class="none" x={x} y={y} width={wide - 3} height={cell - 3} rx="3" />;
-                const say = `${safe(r.host)}, ${safe(p.process)}: ${plural(m.documents, "document")} of runs, highest risk ${risk(m.max_score)}`;
-                const share = Math.sqrt(m.documents / most);
-                const high = 8 + (cell - 11) * share;
-                const long = 12 + (wide - 15) * share;
-                return (
-                  <a
-                    key={p.process}
-                    href={href(r, p.process)}
-                    class={`tile ${levelOf(m.max_score)}`}
-                    aria-label={say}
-                    onPointerEnter={() => setOn([i, k])}
-                    onPointerLeave={() => setOn(null)}
-                    onFocus={() => setOn([i, k])}
-                    onBlur={() => setOn(null)}
-                  >
-                    <title>{say}</title>
-                    <rect class="none" x={x} y={y} width={wide - 3} height={cell - 3} rx="3" />
-                    <rect
-                      x={num(x + (wide - 3 - long) / 2)}
-                      y={num(y + (cell - 3 - high) / 2)}
-                      width={num(long)}
-                      height={num(high)}
-                      rx="2.500"
-                    />
-                  </a>
-                );
-              })}
+              {cells[i]}
             </g>
           ))}
         </svg>

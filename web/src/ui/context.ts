@@ -22,13 +22,6 @@ export function useView(): View {
   return useContext(ViewContext);
 }
 
-export const defaultFrom = "now-6h";
-
-/** The parameters of the API for a view. */
-export function ask(view: View, fallback = defaultFrom): Params {
-  return { q: view.q, from: view.from || fallback, to: view.to };
-}
-
 /** A link to a page that carries the view, with what is changed of it. */
 export function carry(path: string, view: View, change: Params = {}): string {
   return link(path, { q: view.q, from: view.from, to: view.to }, change);

@@ -36,3 +36,10 @@ export function lazy<P extends object>(load: () => Promise<ComponentType<P>>): C
     return <Loading what="the page" rows={6} />;
   };
 }
+
+/** Whether what was drawn first has been painted: what stands below the screen does not delay it. */
+export function usePainted(): boolean {
+  const [painted, set] = useState(false);
+  useEffect(() => set(true), []);
+  return painted;
+}

@@ -204,7 +204,8 @@ export function Fact({ name, children, title }: { name: string; children: Compon
   );
 }
 
-export function Copy({ text, label }: { text: string; label: string }) {
+/** Copies a text, which is made when it is wanted where that takes long. */
+export function Copy({ text, label }: { text: string | (() => string); label: string }) {
   const [done, set] = useState(false);
   useEffect(() => {
     if (!done) return;
@@ -212,7 +213,7 @@ export function Copy({ text, label }: { text: string; label: string }) {
     return () => clearTimeout(timer);
   }, [done]);
   const copy = () =>
-    copyText(text).then(
+    copyText(typeof text === "string" ? text : text()).then(
       () => set(true),
       () => toast("Your browser did not let this page copy. Select the text and copy it by hand.", "bad"),
     );

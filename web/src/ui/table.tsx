@@ -1,4 +1,4 @@
-import type { ComponentChildren } from "preact";
+import type { ComponentChildren, RefObject } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 
 export interface Column<T> {
@@ -38,10 +38,11 @@ export function Table<T>({
   sorting,
   ...parts
 }: Parts<T> & { label: string; rows: readonly T[]; id: (row: T) => string; sorting?: Sorting }) {
-  const drawn = useDrawn(rows);
+  const box = useRef<HTMLDivElement>(null);
+  const { drawn, high } = useDrawn(rows, box);
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keys
-    <div class="scroll" tabIndex={0} role="group" aria-label={label}>
+    <div class="scroll" tabIndex={0} role="group" aria-label={label} ref={box} style={{ minHeight: high }}>
       <table class="list">
         <thead>
           <tr>
@@ -60,25 +61,40 @@ export function Table<T>({
   );
 }
 
-/** How many rows are drawn at once where rows are added: those that a screen shows of them. */
+/** How many rows are drawn at once: those that a screen shows. */
 const atOnce = 12;
 
+/** How many rows may be drawn at once where that saves another paint. */
+const atMost = 20;
+
 /**
- * The rows to draw now. Of those that are added to a list the first are seen, and do not wait for
- * the others, which are drawn after that paint. Where rows are replaced all are drawn at once, so that what
+ * The rows to draw now. Of those that come to a list the first are seen, and do not wait for the others,
+ * which are drawn after that paint. Until then a list whose rows are replaced stays as high as it was, so that what
  * stands below keeps its place.
  */
-function useDrawn<T>(rows: readonly T[]): readonly T[] {
-  const last = useRef<readonly T[]>([]);
+function useDrawn<T>(rows: readonly T[], box: RefObject<HTMLElement | null>): { drawn: readonly T[]; high: string } {
+  const last = useRef<{ rows: readonly T[]; drawn: number }>({ rows: [], drawn: 0 });
+  const high = useRef(0);
   const [, again] = useState(0);
-  const added = last.current.length < rows.length && last.current.every((r, i) => r === rows[i]);
-  const now = added ? rows.slice(0, last.current.length + atOnce) : rows;
-  last.current = now;
-  const missing = rows.length - now.length;
+  const { rows: before, drawn: shown } = last.current;
+  const kept = shown <= rows.length && before.slice(0, shown).every((r, i) => r === rows[i]) ? shown : 0;
+  const following = kept > 0 && before.length === rows.length && before.every((r, i) => r === rows[i]);
+  const few = kept === 0 && rows.length <= atMost;
+  const drawn = following || few ? rows : rows.slice(0, kept + atOnce);
+  last.current = { rows, drawn: drawn.length };
+  const missing = rows.length - drawn.length;
   useEffect(() => {
     if (missing > 0) again((n) => n + 1);
   }, [missing]);
-  return now;
+  useEffect(() => {
+    // Not asked for when it is wanted: the page would have to be laid out for it.
+    const watch = new ResizeObserver(([e]) => {
+      high.current = e?.contentRect.height ?? 0;
+    });
+    if (box.current) watch.observe(box.current);
+    return () => watch.disconnect();
+  }, []);
+  return { drawn, high: missing > 0 && kept === 0 ? `${high.current}px` : "" };
 }
 
 function Head<T>({ column: c, sorting: s }: { column: Column<T>; sorting: Sorting | undefined }) {

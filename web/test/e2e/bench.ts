@@ -231,7 +231,7 @@ const more = (selector: string) =>
 const another = (selector: string) =>
   `(() => { const q = () => document.querySelector(${JSON.stringify(selector)})?.textContent; const was = q(); return () => q() !== undefined && q() !== was && !document.querySelector(".stale, .loading"); })()`;
 
-const overview = ["#cases tr[data-row]", "#hosts svg rect.series", "#processes svg rect", "#affected tr[data-row]"];
+const overview = ["#cases tr[data-row]", "#hosts svg path.t0", "#processes svg rect", "#affected tr[data-row]"];
 const findings = ["#findings tr[data-row]"];
 
 let s: Service;
@@ -403,11 +403,19 @@ test("pages", async ({ browser }) => {
   await measure({
     name: "overview: open a host's block",
     path: long,
-    act: (i) =>
-      page
-        .locator("#hosts svg a")
-        .nth(i + 20)
-        .click(),
+    prepare: async (i) => {
+      const host = page.locator("#hosts svg path.t0").nth(i + 1);
+      await host.scrollIntoViewIfNeeded();
+      const block = await host.evaluate((e) => {
+        const [x = 0, y = 0, w = 0, h = 0] = (/M(\S+) ([^h]+)h([^v]+)v([^h]+)h/.exec(e.getAttribute("d") ?? "") ?? []).slice(1).map(Number);
+        return new DOMPoint(x + w / 2, y + h / 2).matrixTransform((e as SVGPathElement).getScreenCTM() ?? undefined).toJSON();
+      });
+      await page.mouse.move(block.x, block.y);
+    },
+    act: async () => {
+      await page.mouse.down();
+      await page.mouse.up();
+    },
     ready: row,
     back: true,
   });

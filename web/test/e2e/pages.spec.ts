@@ -58,6 +58,60 @@ test.describe("overview", () => {
     await expect(page.locator("#findings tr[data-row]").first()).toBeVisible();
   });
 
+  test("each block of the stack is a link, for the pointer and by the arrow keys", async ({ page, request }) => {
+    await open(page, "/?from=now-12h");
+    const o = await (await request.get("/api/v1/overview?from=now-12h")).json();
+    const link = page.locator("#hosts svg a");
+    const shapes = page.locator("#hosts svg path.t0, #hosts svg path.t1, #hosts svg path.t2");
+    await expect(shapes).toHaveCount(o.top_hosts.length);
+    const seen = new Set<string | null>();
+    for (const [k, host] of o.top_hosts.entries()) {
+      const shape = shapes.nth(k);
+      await shape.scrollIntoViewIfNeeded();
+      const middles = await shape.evaluate((e) =>
+        [...(e.getAttribute("d") ?? "").matchAll(/M(\S+) ([^h]+)h([^v]+)v([^h]+)h/g)].map(([, ...n]) => {
+          const [x = 0, y = 0, w = 0, h = 0] = n.map(Number);
+          return new DOMPoint(x + w / 2, y + h / 2).matrixTransform((e as SVGPathElement).getScreenCTM() ?? undefined).toJSON();
+        }),
+      );
+      expect(middles).toHaveLength(host.steps.filter((n: number) => n > 0).length);
+      for (const at of middles) {
+        await page.mouse.move(at.x, at.y);
+        await expect(link).toHaveAttribute("aria-label", /: \d+ process/);
+        expect(new URL((await link.getAttribute("href")) ?? "", "http://x").searchParams.get("q")).toContain(JSON.stringify(host.host));
+        seen.add(await link.getAttribute("href"));
+      }
+    }
+    expect(seen.size).toBe(o.top_hosts.flatMap((t: { steps: number[] }) => t.steps.filter((n) => n > 0)).length);
+    await page.mouse.move(0, 0);
+    await link.focus();
+    const first = await link.getAttribute("href");
+    await page.keyboard.press("ArrowDown");
+    const second = await link.getAttribute("href");
+    expect(second).not.toBe(first);
+    await expect(link).toBeFocused();
+    await accessible(page);
+    await page.keyboard.press("Enter");
+    await expect(page).toHaveURL(second ?? "");
+  });
+
+  test("what is asked for before a page is there is not asked for again", async ({ page }) => {
+    await open(page, "/?from=now-12h");
+    const asked: string[] = [];
+    page.on("request", (r) => r.url().includes("/api/") && asked.push(new URL(r.url()).pathname + new URL(r.url()).search));
+    const twice = () => asked.splice(0).filter((p, i, all) => all.indexOf(p) !== i);
+    for (const link of ["#processes svg a", "#findings th a", "#findings a.row-link"]) {
+      await page.locator(link).first().click();
+      await settled(page);
+      expect(asked.some((p) => p.startsWith("/api/v1/findings")), link).toBe(true);
+      expect(twice(), link).toEqual([]);
+    }
+    await page.getByRole("navigation", { name: "Pages" }).getByRole("link", { name: "Hosts over time" }).click();
+    await settled(page);
+    expect(asked.some((p) => p.startsWith("/api/v1/overview"))).toBe(true);
+    expect(twice()).toEqual([]);
+  });
+
   test("the table goes by process and by host, and a link restores which", async ({ page }) => {
     await open(page, "/?cases=50");
     await expect(page.locator("#affected th").nth(2)).toHaveText("hosts affected");
