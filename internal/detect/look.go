@@ -20,6 +20,7 @@ type look struct {
 	survey *survey.Survey
 	cases  []caseOf
 	found  map[string][]*survey.Sighting // by key of the group, best first
+	rows   map[*survey.Sighting]*finding.Row
 	shown  bool
 }
 
@@ -44,7 +45,7 @@ func (d *detection) looks(ctx context.Context, last int64) error {
 			return err
 		}
 		d.summary.Timed += s.Tested
-		l := &look{end: end, survey: s, found: map[string][]*survey.Sighting{}}
+		l := &look{end: end, survey: s, found: map[string][]*survey.Sighting{}, rows: map[*survey.Sighting]*finding.Row{}}
 		l.cases = casesOf(d.keys, s)
 		budget := survey.Budget{PerDay: d.o.Rank.PerDay}
 		for i := range s.Found { // the best first
@@ -139,8 +140,12 @@ func (d *detection) nextLook() (end int64, ok bool) {
 	return 0, false
 }
 
-// row returns what documents say of a sighting.
+// row returns what documents say of a sighting: all that show the same sighting share it, and
+// whoever says something else changes a copy.
 func (l *look) row(g *survey.Sighting) *finding.Row {
+	if w := l.rows[g]; w != nil {
+		return w
+	}
 	w := &finding.Row{
 		Address: g.Address, Domain: g.Domain, Port: g.Port, Scope: g.Scope.String(),
 		Found: g.Found, Calls: g.Calls, FirstNanos: g.FirstNanos, LastNanos: g.LastNanos,
@@ -149,6 +154,7 @@ func (l *look) row(g *survey.Sighting) *finding.Row {
 	if g.Case >= 0 {
 		w.Case, w.CaseRows = l.cases[g.Case].id, l.cases[g.Case].rows
 	}
+	l.rows[g] = w
 	return w
 }
 
@@ -171,8 +177,10 @@ func (d *detection) rank(results []*finding.Result, byKey map[string]*finding.Re
 	}
 	if l.end != end {
 		for _, r := range byKey { // what the model found is told at the look itself
-			if r.Row != nil {
-				r.Row.Found = r.Row.Found && r.Stats.IsBeaconing
+			if r.Row != nil && r.Row.Found && !r.Stats.IsBeaconing {
+				w := *r.Row
+				w.Found = false
+				r.Row = &w
 			}
 		}
 		return results
@@ -198,7 +206,11 @@ func (d *detection) rank(results []*finding.Result, byKey map[string]*finding.Re
 				first = r
 			}
 			r.Row = l.row(g)
-			r.Row.More = i > 0
+			if i > 0 {
+				w := *r.Row
+				w.More = true
+				r.Row = &w
+			}
 			results = append(results, r)
 		}
 	}

@@ -384,3 +384,32 @@ func TestAddressesHaveOneSpelling(t *testing.T) {
 		t.Errorf("got %s, want %s", doc, want)
 	}
 }
+
+// TestEncoder holds that documents of rows that come again, and of more rows than are remembered,
+// are those of AppendJSON.
+func TestEncoder(t *testing.T) {
+	var e finding.Encoder
+	write := func(r *finding.Result) {
+		t.Helper()
+		if diff := cmp.Diff(string(finding.AppendJSON([]byte("x"), r)), string(e.Append([]byte("x"), r))); diff != "" {
+			t.Errorf("AppendJSON and Append differ:\n%s", diff)
+		}
+	}
+	results := []*finding.Result{findingtest.FiveMinute(), findingtest.Ranked(), findingtest.Several(), findingtest.Untimed()}
+	for range 3 {
+		for _, r := range results {
+			r.RunEnd += 3600
+			write(r)
+		}
+	}
+	for i := range 5000 {
+		r := findingtest.Ranked()
+		r.Row.Calls = int64(i)
+		if i%1000 > 2 { // comparing takes a while
+			e.Append(nil, r)
+			continue
+		}
+		write(r)
+		write(results[1])
+	}
+}

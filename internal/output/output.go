@@ -79,6 +79,7 @@ const bufferBytes = 64 << 10
 type documents struct {
 	w                     *bufio.Writer
 	buf                   []byte
+	encoder               finding.Encoder
 	first, between, after string
 	any                   bool
 	terminal              bool
@@ -105,7 +106,7 @@ func (d *documents) Write(r *finding.Result) error {
 		d.buf = append(d.buf, d.after...)
 	}
 	d.any = true
-	d.buf = finding.AppendJSON(d.buf, r)
+	d.buf = d.encoder.Append(d.buf, r)
 	if d.terminal {
 		d.buf = escape(d.buf)
 	}

@@ -16,25 +16,38 @@ import (
 // first of its calls that comes this way; where several collectors work on events in turn,
 // the first call of all has it.
 type Collector struct {
-	told [1 << 15]uint64 // hashes of rows whose text was sent, as far as they are remembered
+	told told
 	key  []byte
 	text []byte
+}
+
+// told are the hashes of rows whose text was sent, as far as they are remembered: of those that
+// share a place the last four. More places would not stay in a processor's cache.
+type told [1 << 13][4]uint64
+
+// has reports whether a row is there, and notes it.
+func (t *told) has(row uint64) bool {
+	place := &t[row%uint64(len(t))]
+	if place[0] == row || place[1] == row || place[2] == row || place[3] == row {
+		return true
+	}
+	place[0], place[1], place[2], place[3] = row, place[0], place[1], place[2]
+	return false
 }
 
 // Add adds the call of e, whose group has the given hash, to b.
 func (c *Collector) Add(b *timeline.Batch, e *event.Event, group uint64, k Keys) {
 	row := rowHash(group, e)
-	told := &c.told[row%uint64(len(c.told))]
-	c.text = c.text[:0]
-	if *told != row {
-		*told = row
+	var text []byte
+	if !c.told.has(row) {
 		c.key = k.AppendKey(c.key[:0], e)
-		c.text = appendText(c.text, c.key, e)
+		c.text = appendText(c.text[:0], c.key, e)
+		text = c.text
 	}
 	b.Add(&timeline.Observation{
 		Group: group, Row: row, TimeNanos: e.TimeNanos, SourceBytes: e.SourceBytes, DestBytes: e.DestinationBytes,
 		Agent: agent(e), Failed: failed(e),
-	}, c.text)
+	}, text)
 }
 
 // Keys tell the key of the group of an event.

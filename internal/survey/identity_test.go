@@ -95,3 +95,26 @@ func TestCollector(t *testing.T) {
 		t.Error("agents are not told apart by entity id, then by pid")
 	}
 }
+
+// TestTold holds that a row is forgotten only when four others have come to its place.
+func TestTold(t *testing.T) {
+	var rows told
+	const apart = uint64(len(rows))
+	for i := range uint64(4) {
+		if rows.has(5 + i*apart) {
+			t.Errorf("row %d is there before it was noted", i)
+		}
+	}
+	rows.has(6)
+	for i := range uint64(4) {
+		if !rows.has(5 + i*apart) {
+			t.Errorf("row %d of four was forgotten", i)
+		}
+	}
+	if rows.has(5 + 4*apart) {
+		t.Error("a fifth row is there before it was noted")
+	}
+	if rows.has(5) {
+		t.Error("the first row is there after four others")
+	}
+}

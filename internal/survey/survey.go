@@ -89,12 +89,14 @@ type Survey struct {
 
 	parallel func(n int, f func(worker, i int))
 
-	best map[string]int   // the first of Found, by key of the group
-	tops map[string]*unit // by key of a group without any: the destination with the most calls
+	best      map[string]int       // the first of Found, by key of the group
+	tops      map[string]*unit     // by key of a group without any: the destination with the most calls
+	sightings map[string]*Sighting // of tops, those that were asked for
 }
 
 // Of returns what is known of a group: its best found sighting, else the destination that it
-// calls most; nil when the survey saw no call of the group. It is not safe for concurrent use.
+// calls most; nil when the survey saw no call of the group. It is the same each time, and not changed
+// by whoever asks. It is not safe for concurrent use.
 func (s *Survey) Of(groupKey []byte) *Sighting {
 	if i, ok := s.best[string(groupKey)]; ok {
 		return &s.Found[i]
@@ -103,9 +105,13 @@ func (s *Survey) Of(groupKey []byte) *Sighting {
 	if u == nil {
 		return nil
 	}
-	s.Want(groupKey)
-	g := s.fleet.sighting(u, s.model)
-	return &g
+	g := s.sightings[string(groupKey)]
+	if g == nil {
+		s.Want(groupKey)
+		g = new(s.fleet.sighting(u, s.model))
+		s.sightings[string(groupKey)] = g
+	}
+	return g
 }
 
 // Want prepares for Of of some groups, which costs less than one after the other.
@@ -158,7 +164,7 @@ func Run(ctx context.Context, tables []*timeline.Table, c Config) (*Survey, erro
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	s := &Survey{Hosts: f.hostCount, fleet: f, model: c.Model, best: map[string]int{}, tops: map[string]*unit{}}
+	s := &Survey{Hosts: f.hostCount, fleet: f, model: c.Model, best: map[string]int{}, tops: map[string]*unit{}, sightings: map[string]*Sighting{}}
 	var tested, found []*unit
 	for i := range looked {
 		s.Rows += looked[i].rows
@@ -640,10 +646,48 @@ func (l *looker) payload(t *timer) {
 		if n == 0 {
 			return 0, 0
 		}
-		slices.Sort(l.sizes)
-		median = float64(l.sizes[n/2])
-		return median, float64(l.sizes[n*9/10]-l.sizes[n/10]) / median
+		median = float64(nth(l.sizes, n/2))
+		return median, float64(nth(l.sizes, n*9/10)-nth(l.sizes, n/10)) / median
 	}
 	t.sourceBytes, t.sourceSpread = measure(func(c *timeline.Call) int64 { return c.SourceBytes })
 	t.destBytes, t.destSpread = measure(func(c *timeline.Call) int64 { return c.DestBytes })
+}
+
+// nth returns what would stand at place k of s if it were sorted, and reorders s.
+func nth(s []int64, k int) int64 {
+	const most = 32 // parts; sizes that somebody chose so that each is hardly smaller are sorted
+	for range most {
+		p := s[len(s)/2]
+		// Those below p to the front, then those like it. Which ones they are is chance: no jump
+		// depends on it.
+		below := 0
+		for i, n := range s {
+			s[i], s[below] = s[below], n
+			step := 0
+			if n < p {
+				step = 1
+			}
+			below += step
+		}
+		if k < below {
+			s = s[:below]
+			continue
+		}
+		s, k = s[below:], k-below
+		like := 0
+		for i, n := range s {
+			s[i], s[like] = s[like], n
+			step := 0
+			if n == p {
+				step = 1
+			}
+			like += step
+		}
+		if k < like {
+			return p
+		}
+		s, k = s[like:], k-like
+	}
+	slices.Sort(s)
+	return s[k]
 }

@@ -273,6 +273,9 @@ func TestOf(t *testing.T) {
 	if g := s.Of(key("ws-1", "browser")); g == nil || g.Found || g.Case != -1 || g.Domain != "most.example.com" || g.Calls != 60 || !g.Tested {
 		t.Errorf("a group that is not found: got %+v, want the destination that it calls most", g)
 	}
+	if s.Of(key("ws-1", "browser")) != s.Of(key("ws-1", "browser")) {
+		t.Error("a group without a finding has another sighting each time")
+	}
 	if g := s.Of(key("ws-9", "shy")); g == nil || g.Found || g.Tested || g.QValue != 1 || g.Timing.PValue != 1 {
 		t.Errorf("a group with too few calls: got %+v", g)
 	}
@@ -625,3 +628,35 @@ func TestWithoutProcesses(t *testing.T) {
 type bySource struct{}
 
 func (bySource) AppendKey(dst []byte, e *event.Event) []byte { return e.AppendKey(dst, event.SourceIP) }
+
+// TestNth holds nth against sorting.
+func TestNth(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 1))
+	for n := 1; n < 400; n = n*5/4 + 1 {
+		for _, c := range []struct {
+			name string
+			of   func(i int) int64
+		}{
+			{"all the same", func(int) int64 { return 7 }},
+			{"rising", func(i int) int64 { return int64(i) }},
+			{"falling", func(i int) int64 { return int64(-i) }},
+			{"few different ones", func(int) int64 { return rng.Int64N(3) }},
+			{"random", func(int) int64 { return rng.Int64N(1 << 40) }},
+			{"the least in the middle, again and again", func(i int) int64 { return int64(max(i-n/2, n/2-i)) }},
+		} {
+			s := make([]int64, n)
+			for i := range s {
+				s[i] = c.of(i)
+			}
+			sorted := slices.Sorted(slices.Values(s))
+			for _, k := range []int{0, n / 10, n / 2, n * 9 / 10, n - 1} {
+				if got := nth(s, k); got != sorted[k] {
+					t.Errorf("%s, %d of %d: got %d, want %d", c.name, k, n, got, sorted[k])
+				}
+			}
+			if slices.Sort(s); !slices.Equal(s, sorted) {
+				t.Errorf("%s, %d: other numbers than before", c.name, n)
+			}
+		}
+	}
+}

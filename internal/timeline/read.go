@@ -34,15 +34,14 @@ func (t *Table) All() []Row {
 		order[i] = uint32(i)
 	}
 	slices.SortFunc(order, func(a, b uint32) int {
-		r, s := &t.rows[a], &t.rows[b]
-		return cmp.Or(cmp.Compare(r.group, s.group), cmp.Compare(r.hash, s.hash))
+		return cmp.Or(cmp.Compare(t.labels[a].group, t.labels[b].group), cmp.Compare(t.rows[a].hash, t.rows[b].hash))
 	})
 	rows := make([]Row, len(order))
 	for i, id := range order {
-		r := &t.rows[id]
+		r, l := &t.rows[id], &t.labels[id]
 		rows[i] = Row{
-			Hash: r.hash, Group: r.group, Text: t.texts[r.text],
-			Calls: r.total, Failed: r.failed, FirstNanos: r.first * TickNanos, LastNanos: r.last * TickNanos, id: int(id),
+			Hash: r.hash, Group: l.group, Text: l.text,
+			Calls: r.total, Failed: l.failed, FirstNanos: r.first * TickNanos, LastNanos: r.last * TickNanos, id: int(id),
 		}
 	}
 	return rows

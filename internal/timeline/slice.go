@@ -31,11 +31,11 @@ func (t *Table) AppendSlice(dst []byte, afterNanos, sinceNanos int64) []byte {
 		if r.last*TickNanos < sinceNanos {
 			continue
 		}
-		text := t.texts[r.text]
+		text := t.labels[i].text
 		dst = binary.AppendUvarint(dst, uint64(len(text)))
 		dst = append(dst, text...)
 		dst = binary.AppendUvarint(dst, uint64(r.total))
-		dst = binary.AppendUvarint(dst, uint64(r.failed))
+		dst = binary.AppendUvarint(dst, uint64(t.labels[i].failed))
 		dst = binary.AppendVarint(dst, r.first)
 		dst = binary.AppendUvarint(dst, uint64(r.last-r.first))
 		var agents []uint32
@@ -169,11 +169,11 @@ func (t *Table) merge(slice []byte, p Place) error {
 			t.dropped += s.Calls
 			return nil
 		}
-		id = t.insert(&record{group: p.Group, row: p.Row, tick: s.first}, s.Text)
+		id = t.insert(p.Row, p.Group, s.first, s.Text)
 	}
 	r := &t.rows[id-1]
 	r.total += s.Calls
-	r.failed += s.Failed
+	t.labels[id-1].failed += s.Failed
 	r.first, r.last = min(r.first, s.first), max(r.last, s.last)
 	d := decoder{rest: s.calls}
 	for tick := s.first; len(d.rest) > 0; {

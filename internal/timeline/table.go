@@ -36,40 +36,65 @@ type Observation struct {
 	Failed      bool   // the call was not answered
 }
 
-// A record is an observation as it waits for its table, without pointers.
+// A record is an observation as it waits for its table, without pointers. It fills half a line
+// of the processor's cache.
 type record struct {
-	group, row uint64
-	tick       int64
-	word       uint32 // of the call, without its agent
-	agent      uint32
-	at, length uint32 // text of a row that may be new
+	row   uint64
+	tick  int64
+	word  uint32 // of the call, without its agent
+	agent uint32
+	intro uint32 // number of the introduction of a row that may be new, 0 for none
+}
+
+// An introduction is what a table has to know of a row beside its calls.
+type introduction struct {
+	group      uint64
+	at, length uint32 // of its text
 }
 
 // A Batch is a list of observations on its way to a table.
 type Batch struct {
 	records []record
+	intros  []introduction
 	text    []byte
 }
 
 // Add adds an observation. The text tells what the row is, for whoever reads the table; only
-// that of a row's first observation is kept, and it may be nil in later ones.
+// that of a row's first observation is kept, and later ones need neither it nor their group.
 func (b *Batch) Add(o *Observation, text []byte) {
 	word := packBytes(o.SourceBytes, sourceMantissa)<<sourceAt | packBytes(o.DestBytes, destMantissa)
 	if o.Failed {
 		word |= failedBit
 	}
-	b.records = append(b.records, record{
-		group: o.Group, row: o.Row, tick: o.TimeNanos / TickNanos, word: word, agent: o.Agent,
-		at: uint32(len(b.text)), length: uint32(len(text)),
-	})
-	b.text = append(b.text, text...)
+	if len(b.records) == cap(b.records) {
+		b.records = slices.Grow(b.records, 1)
+	}
+	b.records = b.records[:len(b.records)+1]
+	// Field by field: a record made elsewhere and copied here would be read before it is
+	// written back to the cache, which stalls.
+	r := &b.records[len(b.records)-1]
+	r.row, r.tick, r.word, r.agent, r.intro = o.Row, o.TimeNanos/TickNanos, word, o.Agent, 0
+	if len(text) > 0 {
+		b.intros = append(b.intros, introduction{o.Group, uint32(len(b.text)), uint32(len(text))})
+		b.text = append(b.text, text...)
+		r.intro = uint32(len(b.intros))
+	}
+}
+
+// introductionOf returns what b tells of the row of r.
+func (b *Batch) introductionOf(r *record) (group uint64, text []byte) {
+	if r.intro == 0 {
+		return 0, nil
+	}
+	i := &b.intros[r.intro-1]
+	return i.group, b.text[i.at : i.at+i.length]
 }
 
 // Len returns the number of observations.
 func (b *Batch) Len() int { return len(b.records) }
 
 // Reset empties b.
-func (b *Batch) Reset() { b.records, b.text = b.records[:0], b.text[:0] }
+func (b *Batch) Reset() { b.records, b.intros, b.text = b.records[:0], b.intros[:0], b.text[:0] }
 
 // A call is packed into a tick and a word:
 // bit 31 failed, bit 30 a hole before it, bits 27..29 agent, bits 13..26 source bytes, 0..12 destination bytes.
@@ -116,18 +141,24 @@ const (
 	destMantissa   = 8
 )
 
-// A row is kept in the table's memory; Row is what is read of it.
+// A row is kept in the table's memory; Row is what is read of it. It is one line of the
+// processor's cache, with all that most calls change.
 type row struct {
-	hash, group uint64
+	hash        uint64
 	base        int64  // tick of offset 0
 	first, last int64  // ticks of all calls, kept or not
 	total       int64  // calls
-	failed      int64  // of these, not answered
-	text        uint32 // place in the table's texts
 	agents      uint32 // place in the list of agents, 0 for none
 	head, tail  uint32 // chunks
 	used, size  uint16 // calls in the tail chunk, and its room
 	kept        uint16
+}
+
+// A label is the rest of a row.
+type label struct {
+	group  uint64
+	text   []byte
+	failed int64 // calls that were not answered
 }
 
 // Calls lie in chunks in one long array of pages: a chunk's first place holds the number of
@@ -143,9 +174,9 @@ type Table struct {
 	maxBytes int64
 	slots    []uint32 // rows + 1 by hash, open addressing, a power of two
 	rows     []row
+	labels   []label // of the rows
 	pages    [][]call
 	free     uint32 // next free place in the last page, as a place in all
-	texts    [][]byte
 	arena    []byte // where texts are cut from
 	size     int64
 	agents   [][maxAgents]uint32
@@ -168,7 +199,7 @@ func (t *Table) Dropped() int64 { return t.dropped }
 
 // Bytes returns about how much memory the table takes.
 func (t *Table) Bytes() int64 {
-	return int64(len(t.slots))*4 + int64(cap(t.rows))*int64(unsafe.Sizeof(row{})) + int64(len(t.pages))*pageCalls*8 + t.size + int64(cap(t.texts))*24 + int64(cap(t.agents))*4*maxAgents
+	return int64(len(t.slots))*4 + int64(cap(t.rows))*int64(unsafe.Sizeof(row{})) + int64(cap(t.labels))*int64(unsafe.Sizeof(label{})) + int64(len(t.pages))*pageCalls*8 + t.size + int64(cap(t.agents))*4*maxAgents
 }
 
 // Apply adds the observations of b in their order.
@@ -177,6 +208,7 @@ func (t *Table) Apply(b *Batch) {
 	// Each of the first loops waits for memory that the one before it found the place of. The
 	// turns of a loop do not depend on each other, so that the processor waits for many at a time.
 	t.found = t.found[:0]
+	touched := uint32(0)
 	mask := uint64(len(t.slots) - 1)
 	for i := range b.records {
 		t.found = append(t.found, t.slots[b.records[i].row>>20&mask])
@@ -188,15 +220,16 @@ func (t *Table) Apply(b *Batch) {
 		if r := &t.rows[id-1]; r.hash != b.records[i].row {
 			t.found[i] = t.find(b.records[i].row)
 		} else {
-			t.touched += r.tail
+			touched += r.tail
 		}
 	}
 	for _, id := range t.found {
 		if id != 0 && t.rows[id-1].head != 0 {
 			r := &t.rows[id-1]
-			t.touched += t.at(r.tail + uint32(r.used)).tick
+			touched += t.at(r.tail + uint32(r.used)).tick
 		}
 	}
+	t.touched = touched
 	for i, id := range t.found {
 		r := &b.records[i]
 		if id == 0 { // it may have come earlier in this batch
@@ -207,9 +240,10 @@ func (t *Table) Apply(b *Batch) {
 				t.dropped++
 				continue
 			}
-			id = t.insert(r, b.text[r.at:r.at+r.length])
+			group, text := b.introductionOf(r)
+			id = t.insert(r.row, group, r.tick, text)
 		}
-		t.add(&t.rows[id-1], r, full)
+		t.add(id, r, full)
 	}
 }
 
@@ -223,21 +257,17 @@ func (t *Table) find(hash uint64) uint32 {
 	}
 }
 
-func (t *Table) insert(r *record, text []byte) uint32 {
+func (t *Table) insert(hash, group uint64, tick int64, text []byte) uint32 {
 	if 4*(len(t.rows)+1) > 3*len(t.slots) {
 		t.slots = make([]uint32, 2*len(t.slots))
 		for i := range t.rows {
 			t.place(t.rows[i].hash, uint32(i+1))
 		}
 	}
-	tick := r.tick
-	t.texts = append(t.texts, t.keep(text))
-	t.rows = append(t.rows, row{
-		hash: r.row, group: r.group, text: uint32(len(t.texts) - 1),
-		first: tick, last: tick,
-	})
+	t.rows = append(t.rows, row{hash: hash, first: tick, last: tick})
+	t.labels = append(t.labels, label{group: group, text: t.keep(text)})
 	id := uint32(len(t.rows))
-	t.place(r.row, id)
+	t.place(hash, id)
 	return id
 }
 
@@ -272,7 +302,8 @@ func (r *row) offset(tick int64) (uint32, bool) {
 }
 
 // add adds one call to a row.
-func (t *Table) add(r *row, o *record, full bool) {
+func (t *Table) add(id uint32, o *record, full bool) {
+	r := &t.rows[id-1]
 	offset, ok := r.offset(o.tick)
 	if !ok {
 		t.dropped++
@@ -282,7 +313,7 @@ func (t *Table) add(r *row, o *record, full bool) {
 	r.first, r.last = min(r.first, o.tick), max(r.last, o.tick)
 	c := call{offset, o.word}
 	if o.word&failedBit != 0 {
-		r.failed++
+		t.labels[id-1].failed++
 	}
 	if o.agent != 0 {
 		c.word |= t.agent(r, o.agent) << agentAt

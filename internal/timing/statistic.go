@@ -274,8 +274,8 @@ var peakWidths = [...]int{1, 3, 8}
 
 // peakBin returns the bin of a lag in seconds.
 func peakBin(lag float64) int {
-	bits := math.Float64bits(lag / peakLeast)
-	return int(bits>>(52-peakBits)) - 1023<<peakBits
+	const first = (1023 - 1) << peakBits // that of peakLeast, 2^-1
+	return int(math.Float64bits(lag)>>(52-peakBits)) - first
 }
 
 // binEdges holds the lower edge of each bin in seconds, with room for a window's sides at
@@ -326,7 +326,7 @@ func (a *Analyzer) peak(l *level, beyond float64) (p peak, n int) {
 		gaps = append(gaps, math.Float64bits(max(0, t-times[i])))
 	}
 	a.gaps = gaps
-	low, high, cut := peakBins, 0, math.Float64bits(l.cut)
+	cut := math.Float64bits(l.cut)
 	for i, t := range times[:n] {
 		longest, at := uint64(0), i
 		for j, gap := range gaps[i:min(n, i+peakNeighbours)] {
@@ -352,9 +352,9 @@ func (a *Analyzer) peak(l *level, beyond float64) (p peak, n int) {
 			}
 			*near = int32(at)
 			hist[bin] += fresh
-			low, high = min(low, bin), max(high, bin)
 		}
 	}
+	low, high := 0, peakBins-1
 	for low < high && hist[low] == 0 {
 		low++
 	}
