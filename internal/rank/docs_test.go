@@ -35,8 +35,8 @@ So common software and Microsoft's addresses lower the score, but only by their 
 
 Two things are done to the list as a whole. **A case stands once**: further rows that the same process of a host has in the same case
 lose 6, 12, and then 18 points, with the reason ` + "`case`" + `. **The list can be finished**: of what the timing model alone found, a host shows
-` + "`rank.rows_per_host_day`" + ` rows for each day of its data, its best ones, and all with a score of 60 or more; what the reference flags is
-always there.
+` + "`rank.rows_per_host_day`" + ` rows for each day of its data, its best ones, and all with a score of 60 or more. Of a fleet whose hosts have names the best rows, half as many as all
+its hosts may show, are there whichever host they are of. What the reference flags is always there.
 
 A *fleet* is all hosts of the data, a *destination* the registrable domain where a name is known, else the address. The levels of how
 many hosts do something count for fleets of 4 hosts and more: one host of nine says less than one of ninety.

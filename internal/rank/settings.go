@@ -7,7 +7,7 @@ import (
 
 // Config holds the settings of the rank.
 type Config struct {
-	RowsPerHostDay float64 `yaml:"rows_per_host_day" doc:"of the findings of the timing model alone, how many a host shows for each day of the data: its best ones; 0 shows all. A score of 60 or more is always shown, and so are what the reference flags and all servers of a timer that moves among more than six"`
+	RowsPerHostDay float64 `yaml:"rows_per_host_day" doc:"of the findings of the timing model alone, how many a host shows for each day of the data: its best ones; 0 shows all. A score of 60 or more is always shown, and so are the best rows of a fleet (half of what all its hosts may show, whichever host they are of), what the reference flags and all servers of a timer that moves among more than six"`
 	MinScore       float64 `yaml:"min_score" doc:"findings of the timing model alone with a lower event.risk_score are left out, 0 to 100"`
 	Weights        Weights `yaml:"weights" type:"points by piece and level" doc:"points instead of the fitted ones, by piece and level; docs/ranking.md lists them. Points against the side or the order of the levels are refused"`
 }

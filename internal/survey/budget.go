@@ -2,11 +2,13 @@ package survey
 
 import "fresnel/internal/identity"
 
-// A Budget bounds the rows that each host shows, so that a list of many hosts can be finished.
+// A Budget bounds the rows that each host shows, so that a list of many hosts can be finished. The
+// fleet's best rows need no room of their hosts: a host may have more than its share of what is wrong.
 type Budget struct {
 	PerDay float64 // rows of a host for each day of its data; 0 for no bound
 
 	spent map[string]int
+	all   int
 }
 
 const (
@@ -33,9 +35,19 @@ func (b *Budget) Allows(g *Sighting) bool {
 	for _, host := range hosts {
 		full = full || host != "" && float64(b.spent[host]+1) > room
 	}
+	if g.Facts.HostName != "" { // of addresses nobody knows which are hosts of the fleet
+		fleet := b.PerDay * float64(g.Facts.Hosts) * max(1, g.Facts.DataSeconds/86400)
+		switch n := float64(b.all + 1); {
+		case n <= fleet/2:
+			full = false
+		case n > fleet && g.Facts.Hosts > 0: // all hosts together keep to their room, too
+			full = true
+		}
+	}
 	if full && g.Assessment.Score < highScore {
 		return false
 	}
+	b.all++
 	if b.spent == nil {
 		b.spent = map[string]int{}
 	}
