@@ -410,7 +410,11 @@ func (s *service) bulk() (http.Handler, error) {
 		}
 		return err
 	}
-	return bulk.New(docs, o)
+	h, err := bulk.New(docs, o)
+	if err == nil {
+		s.metrics.Queues(docs.Waiting, h.Serving)
+	}
+	return h, err
 }
 
 // tails returns the followers of files.

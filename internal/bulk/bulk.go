@@ -171,6 +171,9 @@ func New(sink ingest.Sink, o Options) (*Handler, error) {
 	return h, nil
 }
 
+// Serving returns how many requests with documents are served now, of at most MaxRequests.
+func (h *Handler) Serving() int64 { return int64(len(h.places)) }
+
 // ServeHTTP implements http.Handler.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// Clients refuse any answer without it, and the Python client only after its data was

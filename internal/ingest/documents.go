@@ -34,6 +34,7 @@ type Options struct {
 type Documents struct {
 	o       Options
 	waiting *semaphore.Weighted
+	held    atomic.Int64 // of waiting
 	formats []*format
 	scratch sync.Pool // of *scratch
 
@@ -109,6 +110,8 @@ func (d *Documents) Put(ctx context.Context, docs []Document, outcomes []Outcome
 		return ErrBusy
 	}
 	defer d.waiting.Release(weight)
+	d.held.Add(weight)
+	defer d.held.Add(-weight)
 	s := d.scratch.Get().(*scratch)
 	defer d.scratch.Put(s)
 	s.reset(len(docs))
@@ -132,6 +135,9 @@ func (d *Documents) Put(ctx context.Context, docs []Document, outcomes []Outcome
 	}
 	return refusal(d.o.Store.Append(ctx, &s.batch, nil))
 }
+
+// Waiting returns how many documents wait to be stored now, of at most MaxWaiting.
+func (d *Documents) Waiting() int64 { return d.held.Load() }
 
 // refusal says an error of the store in the words of Sink.
 func refusal(err error) error {

@@ -153,6 +153,33 @@ func TestPutRefuses(t *testing.T) {
 	}
 }
 
+// slowly is a store that looks around while it stores.
+type slowly struct {
+	nothing
+	look func()
+}
+
+func (s slowly) Append(context.Context, *store.Batch, []store.Mark) error {
+	s.look()
+	return nil
+}
+
+func TestWaiting(t *testing.T) {
+	var d *Documents
+	meanwhile := int64(0)
+	d, err := New(Options{Formats: all.Formats, Store: slowly{look: func() { meanwhile = d.Waiting() }}, MaxWaiting: 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc := Document{Source: []byte(`{"@timestamp":"2026-01-01T00:00:00Z","event":{"category":["network"]}}`)}
+	if err := d.Put(t.Context(), []Document{doc, doc, doc}, make([]Outcome, 3)); err != nil {
+		t.Fatal(err)
+	}
+	if meanwhile != 3 || d.Waiting() != 0 {
+		t.Errorf("got %d documents that wait while they are stored and %d behind that, want 3 and none", meanwhile, d.Waiting())
+	}
+}
+
 func BenchmarkPut(b *testing.B) {
 	doc := []byte(`{"@timestamp":"2026-01-01T00:00:00Z","event":{"category":["network"],"action":"connection_attempted"},"host":{"name":"workstation-17","os":{"type":"windows","version":"10.0.19045"}},"process":{"name":"svchost.exe","pid":4711,"entity_id":"MTc2NzIyNTYwMC00NzEx","executable":"C:\\Windows\\System32\\svchost.exe"},"source":{"ip":"10.1.2.3","port":49152,"bytes":812},"destination":{"ip":"192.0.2.77","port":443,"bytes":5120,"domain":"updates.example.org"},"network":{"transport":"tcp","protocol":"tls"},"user":{"name":"SYSTEM"}}`)
 	docs := make([]Document, 5000)
