@@ -147,7 +147,7 @@ func (a *app) serve(ctx context.Context, loaded *config.Loaded, load func() (*co
 	if err != nil {
 		return err
 	}
-	if s.store, err = openStore(c, dir, log); err != nil {
+	if s.store, err = openStore(c, dir, false, log); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.store.Close()) }()

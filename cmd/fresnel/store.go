@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"net/http"
 	"os"
 	"strings"
@@ -32,8 +33,10 @@ type database interface {
 	Import(ctx context.Context, path string) (int64, error)
 }
 
-// withStore opens the database that the settings name, for one command.
-func (a *app) withStore(f *serveFlags, use func(loaded *config.Loaded, s database) error) (err error) {
+// withStore opens the database that the settings name, for one command. One that is not there is
+// made for imports alone: an export of another folder than that of the service would be empty, and
+// nobody would know until it is needed.
+func (a *app) withStore(f *serveFlags, existing bool, use func(loaded *config.Loaded, s database) error) (err error) {
 	loaded, err := a.load(f.settings()...)
 	if err != nil {
 		return err
@@ -42,7 +45,7 @@ func (a *app) withStore(f *serveFlags, use func(loaded *config.Loaded, s databas
 	if err != nil {
 		return err
 	}
-	s, err := openStore(&loaded.Config, dir, a.logger())
+	s, err := openStore(&loaded.Config, dir, existing, a.logger())
 	if errors.Is(err, store.ErrLocked) {
 		return fmt.Errorf("%w; while the service runs, its API is the way to it", err)
 	}
@@ -85,10 +88,13 @@ in FRESNEL_KEY (its id:secret in base64, as it was shown) ask the service to do 
 					return fmt.Errorf("--at: got %q, want a time such as 2026-01-01T06:00:00Z, or now", at)
 				}
 			}
+			if server != "" && key == "" {
+				return errors.New("FRESNEL_KEY: got none, want an API key of the service, with the scope write, for --server")
+			}
 			if server != "" {
 				return a.askForRun(cmd.Context(), server, key, end)
 			}
-			return a.withStore(&f, func(loaded *config.Loaded, s database) error {
+			return a.withStore(&f, true, func(loaded *config.Loaded, s database) error {
 				log := a.logger()
 				t, err := tuning.Open(cmd.Context(), s, loaded, log)
 				if err != nil {
@@ -158,19 +164,19 @@ func (a *app) exportCommand() *cobra.Command {
 		Short: "write the events of the service's database as Parquet files",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			first, err := timeFlag("--from", from, time.Unix(0, 0))
+			first, err := nanosFlag("--from", from, math.MinInt64)
 			if err != nil {
 				return err
 			}
-			last, err := timeFlag("--to", to, time.Unix(1<<32, 0))
+			last, err := nanosFlag("--to", to, store.Forever)
 			if err != nil {
 				return err
 			}
 			if _, err := os.Stat(args[0]); err == nil {
 				return fmt.Errorf("%s: is there already, want a folder that is not", args[0])
 			}
-			return a.withStore(&f, func(_ *config.Loaded, s database) error {
-				n, err := s.Export(cmd.Context(), args[0], first.UnixNano(), last.UnixNano())
+			return a.withStore(&f, true, func(_ *config.Loaded, s database) error {
+				n, err := s.Export(cmd.Context(), args[0], first, last)
 				if err == nil {
 					fmt.Fprintf(a.stderr, "fresnel: %s written to %s\n", human.Plural(n, "event"), args[0])
 				}
@@ -185,6 +191,7 @@ func (a *app) exportCommand() *cobra.Command {
 	return cmd
 }
 
+// timeFlag returns the time of a flag.
 func timeFlag(name, value string, otherwise time.Time) (time.Time, error) {
 	if value == "" {
 		return otherwise, nil
@@ -196,6 +203,18 @@ func timeFlag(name, value string, otherwise time.Time) (time.Time, error) {
 	return t, nil
 }
 
+// nanosFlag returns the time of a flag in nanoseconds since 1970 UTC, as events have it.
+func nanosFlag(name, value string, otherwise int64) (int64, error) {
+	if value == "" {
+		return otherwise, nil
+	}
+	t, err := timeFlag(name, value, time.Time{})
+	if err == nil && !time.Unix(0, t.UnixNano()).Equal(t) {
+		err = fmt.Errorf("%s: got %s, want a time between 1677 and 2262, which no event lies beyond", name, value)
+	}
+	return t.UnixNano(), err
+}
+
 func (a *app) importCommand() *cobra.Command {
 	var f serveFlags
 	cmd := &cobra.Command{
@@ -203,7 +222,7 @@ func (a *app) importCommand() *cobra.Command {
 		Short: "add the events of Parquet files, as export wrote them, to the service's database",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.withStore(&f, func(_ *config.Loaded, s database) error {
+			return a.withStore(&f, false, func(_ *config.Loaded, s database) error {
 				n, err := s.Import(cmd.Context(), args[0])
 				if err == nil {
 					fmt.Fprintf(a.stderr, "fresnel: %s read from %s\n", human.Plural(n, "event"), args[0])

@@ -1,0 +1,93 @@
+//go:build cgo
+
+package main
+
+import (
+	"errors"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"fresnel/internal/config"
+	"fresnel/internal/event"
+	"fresnel/internal/store"
+)
+
+// TestExportIsOfAllTimes exports events of clocks that are wrong, and of captures whose times
+// begin at 0, without being told of times.
+func TestExportIsOfAllTimes(t *testing.T) {
+	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
+	t.Setenv("FRESNEL_CONFIG", "")
+	data, out := filepath.Join(t.TempDir(), "data"), filepath.Join(t.TempDir(), "out")
+	a := &app{stderr: os.Stderr}
+	if err := a.withStore(&serveFlags{data: data}, false, func(_ *config.Loaded, s database) error {
+		var b store.Batch
+		for _, nanos := range []int64{-1e18, 0, 1, 5e18, math.MaxInt64} {
+			b.Add(&event.Event{TimeNanos: nanos}, "", 0)
+		}
+		return s.Append(t.Context(), &b, nil)
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if _, log, err := execute(t, nil, "export", "--data", data, out); err != nil || !strings.HasPrefix(log, "fresnel: 5 events written to ") {
+		t.Errorf("got %q and %v, want all 5 events", log, err)
+	}
+	if _, log, err := execute(t, nil, "export", "--data", data, "--from", "1970-01-01T00:00:00Z", out+"2"); err != nil || !strings.HasPrefix(log, "fresnel: 3 events written to ") {
+		t.Errorf("from 1970 on: got %q and %v, want 3 events", log, err)
+	}
+	if _, _, err := execute(t, nil, "export", "--data", data, "--to", "2500-01-01T00:00:00Z", out+"3"); err == nil || !strings.Contains(err.Error(), "between 1677 and 2262") {
+		t.Errorf("to 2500: got %v, want a time that events can have", err)
+	}
+}
+
+// TestCommandsMakeNoDatabase runs what looks at a database, with the name of another folder.
+func TestCommandsMakeNoDatabase(t *testing.T) {
+	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
+	t.Setenv("FRESNEL_CONFIG", "")
+	for _, args := range [][]string{{"export", filepath.Join(t.TempDir(), "out")}, {"run"}, {"user", "reset", "admin"}} {
+		data := filepath.Join(t.TempDir(), "dta")
+		want := "store " + data + ": got no main.duckdb there, want the folder of a store"
+		if out, _, err := execute(t, nil, append(args, "--data", data)...); err == nil || err.Error() != want {
+			t.Errorf("%s: got %q and %v, want %s", args[0], out, err, want)
+		}
+		if _, err := os.Stat(data); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s: got %v, want no folder", args[0], err)
+		}
+	}
+}
+
+// TestTheDatabaseIsNobodyElsesBusiness makes one in a folder that others may look into.
+func TestTheDatabaseIsNobodyElsesBusiness(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("files have the rights of their folder")
+	}
+	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
+	t.Setenv("FRESNEL_CONFIG", "")
+	data := t.TempDir()
+	if err := os.Chmod(data, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	a := &app{stderr: os.Stderr}
+	if err := a.withStore(&serveFlags{data: data}, false, func(_ *config.Loaded, s database) error {
+		var b store.Batch
+		b.Add(&event.Event{TimeNanos: 1}, "", 0)
+		if err := s.Append(t.Context(), &b, nil); err != nil {
+			return err
+		}
+		return filepath.WalkDir(data, func(path string, d fs.DirEntry, err error) error {
+			if err != nil || path == data {
+				return err
+			}
+			if info, err := d.Info(); err != nil || info.Mode().Perm()&0o077 != 0 {
+				t.Errorf("%s: got %v and %v, want that nobody else may read it", path, info.Mode(), err)
+			}
+			return nil
+		})
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
