@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
@@ -149,6 +150,10 @@ func refusal(err error) error {
 
 // decode decodes the document of s. What the last document of its index was is tried first.
 func (d *Documents) decode(s *scratch) {
+	if len(bytes.TrimSpace(s.doc.Source)) == 0 { // decoders pass over lines without anything
+		*s.outcome = Outcome{Rejected, "got a blank line, want one JSON object"}
+		return
+	}
 	if s.label == nil || s.index != s.doc.Index {
 		s.label, s.index = d.label(s.doc.Index), s.doc.Index
 	}
