@@ -135,6 +135,9 @@ func (a *app) serve(ctx context.Context, loaded *config.Loaded, load func() (*co
 		if err := auth.CheckListen(l[1], c.Serve.TLSCert != "", c.Serve.Insecure); err != nil {
 			return fmt.Errorf("%s.%w", l[0], err) // err begins with listen
 		}
+		if auth.CheckListen(l[1], c.Serve.TLSCert != "", false) != nil {
+			log.Warn("insecure: passwords, keys and events can be read and changed on the way", "setting", l[0]+".listen", "address", l[1])
+		}
 	}
 	if _, err := c.Detect(); err != nil {
 		return err

@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"fresnel/internal/config"
+	"fresnel/internal/httpapi"
 	"fresnel/internal/human"
 	"fresnel/internal/schedule"
 	"fresnel/internal/store"
@@ -87,6 +88,9 @@ in FRESNEL_KEY (its id:secret in base64, as it was shown) ask the service to do 
 				if end, err = time.Parse(time.RFC3339, at); err != nil {
 					return fmt.Errorf("--at: got %q, want a time such as 2026-01-01T06:00:00Z, or now", at)
 				}
+				if end.Unix() < 0 || end.Nanosecond() != 0 {
+					return fmt.Errorf("--at: got %q, want whole seconds, from 1970 on", at)
+				}
 			}
 			if server != "" && key == "" {
 				return errors.New("FRESNEL_KEY: got none, want an API key of the service, with the scope write, for --server")
@@ -112,7 +116,7 @@ in FRESNEL_KEY (its id:secret in base64, as it was shown) ask the service to do 
 				if err != nil {
 					return err
 				}
-				return json.NewEncoder(a.stdout).Encode(r)
+				return json.NewEncoder(a.stdout).Encode(httpapi.RunOf(r)) // as with --server
 			})
 		},
 	}

@@ -91,3 +91,22 @@ func TestTheDatabaseIsNobodyElsesBusiness(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// TestARunByHandIsToldAsTheServiceTellsIt has times as the API has them, and takes the ends that it takes.
+func TestARunByHandIsToldAsTheServiceTellsIt(t *testing.T) {
+	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
+	t.Setenv("FRESNEL_CONFIG", "")
+	data := filepath.Join(t.TempDir(), "data")
+	a := &app{stderr: os.Stderr}
+	if err := a.withStore(&serveFlags{data: data}, false, func(*config.Loaded, database) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if out, _, err := execute(t, nil, "run", "--data", data, "--at", "2026-01-01T07:00:00+01:00"); err != nil || !strings.HasPrefix(out, `{"end":"2026-01-01T06:00:00Z",`) {
+		t.Errorf("got %s and %v, want the end as a time in UTC", out, err)
+	}
+	for _, at := range []string{"1969-12-31T23:00:00Z", "2026-01-01T06:00:00.5Z"} {
+		if _, _, err := execute(t, nil, "run", "--data", data, "--at", at); err == nil || !strings.HasSuffix(err.Error(), "want whole seconds, from 1970 on") {
+			t.Errorf("%s: got %v, want it refused", at, err)
+		}
+	}
+}

@@ -411,6 +411,11 @@ func TestRobustListen(t *testing.T) {
 		t.Errorf("got %v, want no database of a service that refused to start", err)
 	}
 	s := serve(t, data, "--listen", "0.0.0.0:0", "--ingest", "0.0.0.0:0", "--insecure")
+	for _, key := range []string{"serve.listen", "ingest.listen"} {
+		if want := `level=WARN msg="insecure: passwords, keys and events can be read and changed on the way" setting=` + key; !strings.Contains(s.stderr.String(), want) {
+			t.Errorf("got the log\n%s\nwant in it %s", s.stderr.String(), want)
+		}
+	}
 	one := &sender{name: "one"}
 	if one.post(t.Context(), http.DefaultClient, s.bulk, []byte("{}")); len(one.errors) != 1 || !strings.HasPrefix(one.errors[0], "401") {
 		t.Errorf("got %q of the endpoint for shippers without a key, want 401: others can reach it", one.errors)
