@@ -11,11 +11,13 @@ import (
 	"math"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"fresnel/internal/auth"
 	"fresnel/internal/config"
 	"fresnel/internal/httpapi"
 	"fresnel/internal/human"
@@ -91,6 +93,9 @@ in FRESNEL_KEY (its id:secret in base64, as it was shown) ask the service to do 
 				if end.Unix() < 0 || end.Nanosecond() != 0 {
 					return fmt.Errorf("--at: got %q, want whole seconds, from 1970 on", at)
 				}
+				if now := time.Now(); end.After(now) {
+					return fmt.Errorf("--at: got %q, want a time that is not to come; now is %s", at, now.UTC().Format(time.RFC3339))
+				}
 			}
 			if server != "" && key == "" {
 				return errors.New("FRESNEL_KEY: got none, want an API key of the service, with the scope write, for --server")
@@ -112,6 +117,9 @@ in FRESNEL_KEY (its id:secret in base64, as it was shown) ask the service to do 
 				if err != nil {
 					return err
 				}
+				if err := note(cmd.Context(), s, "run.make", end.UTC().Format(time.RFC3339)); err != nil {
+					return err
+				}
 				r, err := sched.RunAt(cmd.Context(), end.Unix())
 				if err != nil {
 					return err
@@ -130,6 +138,15 @@ in FRESNEL_KEY (its id:secret in base64, as it was shown) ask the service to do 
 		}
 	}
 	return cmd
+}
+
+// note adds to the trail what somebody is about to do beside the service.
+func note(ctx context.Context, s database, action, subject string) error {
+	e := store.Entry{At: time.Now().UTC(), User: auth.Program().Actor(), Action: action, Subject: subject}
+	if err := s.Change(ctx, nil, nil, e); err != nil {
+		return fmt.Errorf("trail: %w", err)
+	}
+	return nil
 }
 
 // askForRun asks a running service for a run.
@@ -227,6 +244,13 @@ func (a *app) importCommand() *cobra.Command {
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withStore(&f, false, func(_ *config.Loaded, s database) error {
+				path, err := filepath.Abs(args[0])
+				if err != nil {
+					return err
+				}
+				if err := note(cmd.Context(), s, "events.import", path); err != nil {
+					return err
+				}
 				n, err := s.Import(cmd.Context(), args[0])
 				if err == nil {
 					fmt.Fprintf(a.stderr, "fresnel: %s read from %s\n", human.Plural(n, "event"), args[0])

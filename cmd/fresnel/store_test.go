@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -104,9 +105,44 @@ func TestARunByHandIsToldAsTheServiceTellsIt(t *testing.T) {
 	if out, _, err := execute(t, nil, "run", "--data", data, "--at", "2026-01-01T07:00:00+01:00"); err != nil || !strings.HasPrefix(out, `{"end":"2026-01-01T06:00:00Z",`) {
 		t.Errorf("got %s and %v, want the end as a time in UTC", out, err)
 	}
-	for _, at := range []string{"1969-12-31T23:00:00Z", "2026-01-01T06:00:00.5Z"} {
-		if _, _, err := execute(t, nil, "run", "--data", data, "--at", at); err == nil || !strings.HasSuffix(err.Error(), "want whole seconds, from 1970 on") {
-			t.Errorf("%s: got %v, want it refused", at, err)
+	for at, want := range map[string]string{
+		"1969-12-31T23:00:00Z": "want whole seconds, from 1970 on", "2026-01-01T06:00:00.5Z": "want whole seconds, from 1970 on", "2200-01-01T00:00:00Z": "want a time that is not to come",
+	} {
+		if _, _, err := execute(t, nil, "run", "--data", data, "--at", at); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want it refused: %s", at, err, want)
 		}
+	}
+}
+
+// TestTheTrailKnowsWhatIsDoneBesideTheService looks for what commands change.
+func TestTheTrailKnowsWhatIsDoneBesideTheService(t *testing.T) {
+	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
+	t.Setenv("FRESNEL_CONFIG", "")
+	data, out := filepath.Join(t.TempDir(), "data"), filepath.Join(t.TempDir(), "out")
+	a := &app{stderr: os.Stderr}
+	if err := a.withStore(&serveFlags{data: data}, false, func(_ *config.Loaded, s database) error {
+		var b store.Batch
+		b.Add(&event.Event{TimeNanos: 1}, "", 0)
+		return s.Append(t.Context(), &b, nil)
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"run", "--at", "2026-01-01T06:00:00Z"}, {"export", out}, {"import", out}} {
+		if _, log, err := execute(t, nil, append(args, "--data", data)...); err != nil {
+			t.Fatalf("%s: %v\n%s", args[0], err, log)
+		}
+	}
+	var got []string
+	if err := a.withStore(&serveFlags{data: data}, true, func(_ *config.Loaded, s database) error {
+		entries, err := s.Trail(t.Context(), 0, 10)
+		for _, e := range entries {
+			got = append(got, e.User+" "+e.Action+" "+e.Subject)
+		}
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"(program) events.import " + out, "(program) run.make 2026-01-01T06:00:00Z"}; !slices.Equal(got, want) {
+		t.Errorf("got the trail %q, want %q", got, want)
 	}
 }
