@@ -371,6 +371,27 @@ func TestRunAt(t *testing.T) {
 	}
 }
 
+// TestARunOfTheScheduleIsMadeOnce makes runs of the schedule once more by hand.
+func TestARunOfTheScheduleIsMadeOnce(t *testing.T) {
+	w := simulated(t, 4*time.Hour)
+	start := w.start()
+	f, s, last := w.ran(t, 3, memory.New(time.Now), nil)
+	for _, end := range []time.Time{last.Add(-time.Hour), last, last} {
+		r, err := s.RunAt(t.Context(), end.Unix())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !r.ByHand || !r.InPlace {
+			t.Errorf("got the run %+v, want one by hand in the place of one of the schedule", r)
+		}
+	}
+	f.until(t, start.Add(4*time.Hour))
+	f.now = start.Add(4*time.Hour + 2*time.Minute)
+	if got, want := due(t, s), []int64{start.Add(4 * time.Hour).Unix()}; !slices.Equal(got, want) {
+		t.Errorf("got runs at %d, want %d", got, want)
+	}
+}
+
 func TestTrace(t *testing.T) {
 	w := simulated(t, 6*time.Hour)
 	start := w.start()
