@@ -31,6 +31,7 @@ func served(t *testing.T) map[string]labels {
 	t.Helper()
 	m := metrics.New(memory.New(time.Now), nil, time.Now)
 	m.Add(metrics.Bulk, "bulk")
+	m.Queues(func() int64 { return 1 }, func() int64 { return 1 })
 	for _, status := range []int{200, 401, 403, 413, 429, 503} {
 		m.Request(bulk.Tally{Route: "bulk", Status: status, Stored: 1, Known: 1, Passed: 1, Rejected: 1, Refused: 1})
 	}

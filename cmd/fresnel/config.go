@@ -89,16 +89,9 @@ While the service runs, which keeps the database to itself, GET /api/v1/config t
 	return cmd
 }
 
-// showSaved shows the settings in force with those that a database holds, which it does not make.
+// showSaved shows the settings in force with those that a database holds.
 func (a *app) showSaved(ctx context.Context, f *serveFlags) error {
-	list, err := os.ReadDir(f.data)
-	if err != nil {
-		return err
-	}
-	if len(list) == 0 {
-		return fmt.Errorf("--data: got %s, which is empty, want the folder of a database", f.data)
-	}
-	return a.withStore(f, func(loaded *config.Loaded, s database) error {
+	return a.withStore(f, true, func(loaded *config.Loaded, s database) error {
 		t, err := tuning.Open(ctx, s, loaded, a.logger())
 		if err != nil {
 			return err

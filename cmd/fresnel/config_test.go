@@ -24,24 +24,12 @@ func TestConfigShowKnowsWhatWasSaved(t *testing.T) {
 	}
 	show := func(args ...string) (out, log string, err error) {
 		t.Helper()
-		text := func(f *os.File) string {
-			b, err := os.ReadFile(f.Name())
-			if err := errors.Join(err, f.Close()); err != nil {
-				t.Fatal(err)
-			}
-			return string(b)
-		}
-		stdout, stderr := temporary(t), temporary(t)
-		a := &app{stdin: os.Stdin, stdout: stdout, stderr: stderr, env: []string{"FRESNEL_BEACON_MIN_NUMBER_PERIODS=7"}}
-		cmd := a.command()
-		cmd.SetArgs(append([]string{"config", "show", "--config", file}, args...))
-		err = cmd.ExecuteContext(t.Context())
-		return text(stdout), text(stderr), err
+		return execute(t, []string{"FRESNEL_BEACON_MIN_NUMBER_PERIODS=7"}, append([]string{"config", "show", "--config", file}, args...)...)
 	}
 	save := func(key, value string) {
 		t.Helper()
 		a := &app{stderr: os.Stderr, configFile: file}
-		err := a.withStore(&serveFlags{data: dir}, func(_ *config.Loaded, s database) error {
+		err := a.withStore(&serveFlags{data: dir}, false, func(_ *config.Loaded, s database) error {
 			data := `{"value":"` + value + `","by":"anna","at":"2026-01-01T06:10:00Z"}`
 			return s.Change(t.Context(), []store.Record{{Kind: "setting", ID: key, Data: []byte(data)}}, nil)
 		})
@@ -50,7 +38,7 @@ func TestConfigShowKnowsWhatWasSaved(t *testing.T) {
 		}
 	}
 
-	if _, _, err := show("--data", dir); err == nil || !strings.Contains(err.Error(), "which is empty") {
+	if _, _, err := show("--data", dir); err == nil || !strings.Contains(err.Error(), "got no main.duckdb there") {
 		t.Errorf("got %v for an empty folder, want an error", err)
 	}
 	if list, err := os.ReadDir(dir); err != nil || len(list) != 0 {
@@ -85,6 +73,24 @@ func TestConfigShowKnowsWhatWasSaved(t *testing.T) {
 	if err != nil || !strings.Contains(out, "  max_jitter: 0.1 # "+file+":1\n") || !strings.Contains(log, "what was saved in the service does not count") {
 		t.Errorf("got %v, %q and %s, want the settings that the service would have, and why", err, log, out)
 	}
+}
+
+// execute runs a command line, and returns what it writes.
+func execute(t *testing.T, env []string, args ...string) (out, log string, err error) {
+	t.Helper()
+	text := func(f *os.File) string {
+		b, err := os.ReadFile(f.Name())
+		if err := errors.Join(err, f.Close()); err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	stdout, stderr := temporary(t), temporary(t)
+	a := &app{stdin: os.Stdin, stdout: stdout, stderr: stderr, env: env}
+	cmd := a.command()
+	cmd.SetArgs(args)
+	err = cmd.ExecuteContext(t.Context())
+	return text(stdout), text(stderr), err
 }
 
 func temporary(t *testing.T) *os.File {

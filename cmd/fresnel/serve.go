@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -135,6 +136,9 @@ func (a *app) serve(ctx context.Context, loaded *config.Loaded, load func() (*co
 		if err := auth.CheckListen(l[1], c.Serve.TLSCert != "", c.Serve.Insecure); err != nil {
 			return fmt.Errorf("%s.%w", l[0], err) // err begins with listen
 		}
+		if auth.CheckListen(l[1], c.Serve.TLSCert != "", false) != nil {
+			log.Warn("insecure: passwords, keys and events can be read and changed on the way", "setting", l[0]+".listen", "address", l[1])
+		}
 	}
 	if _, err := c.Detect(); err != nil {
 		return err
@@ -147,7 +151,7 @@ func (a *app) serve(ctx context.Context, loaded *config.Loaded, load func() (*co
 	if err != nil {
 		return err
 	}
-	if s.store, err = openStore(c, dir, log); err != nil {
+	if s.store, err = openStore(c, dir, false, log); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.store.Close()) }()
@@ -214,11 +218,19 @@ func (s *service) run(ctx context.Context, a *app, hup <-chan os.Signal, load fu
 	mux.Handle("GET /metrics", s.numbers())
 	var tlsConfig *tls.Config
 	if c.Serve.TLSCert != "" {
-		pair, err := tls.LoadX509KeyPair(c.Serve.TLSCert, c.Serve.TLSKey)
-		if err != nil {
-			return fmt.Errorf("serve.tls_cert: %w", err)
+		pair := &certificate{cert: c.Serve.TLSCert, key: c.Serve.TLSKey}
+		if err := pair.read(); err != nil {
+			return err
 		}
-		tlsConfig = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
+		tlsConfig = &tls.Config{GetCertificate: pair.get, MinVersion: tls.VersionTLS12}
+		settings := load
+		load = func() (*config.Loaded, error) {
+			loaded, err := settings()
+			if err == nil {
+				err = pair.read()
+			}
+			return loaded, err
+		}
 	}
 	listeners, err := s.listen(ctx, s.auth.Headers(mux), tlsConfig)
 	if err != nil {
@@ -261,6 +273,24 @@ func (s *service) run(ctx context.Context, a *app, hup <-chan os.Signal, load fu
 	s.log.Info("ended")
 	return err
 }
+
+// A certificate is that of the service. Those of today end after weeks: it can be read again.
+type certificate struct {
+	cert, key string // files
+	pair      atomic.Pointer[tls.Certificate]
+}
+
+// read reads the files. After an error the one before stays.
+func (c *certificate) read() error {
+	pair, err := tls.LoadX509KeyPair(c.cert, c.key)
+	if err != nil {
+		return fmt.Errorf("serve.tls_cert: %w", err)
+	}
+	c.pair.Store(&pair)
+	return nil
+}
+
+func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) { return c.pair.Load(), nil }
 
 // numbers answers with the metrics: to everybody on this machine, and to who may read findings
 // where others can reach the API.
@@ -396,11 +426,15 @@ func (s *service) bulk() (http.Handler, error) {
 	o.MaxBodyBytes, o.MaxDecodedBytes, o.MaxRequests = c.MaxBodyMB<<20, c.MaxBodyMB<<20, c.MaxRequests
 	o.Name, o.ClusterName, o.ClusterUUID = "fresnel", "fresnel", s.id
 	o.Observe, o.Now, o.Log = s.metrics.Request, time.Now, s.log
+	var cross http.CrossOriginProtection
 	open := c.Anonymous && auth.CheckListen(c.Listen, false, false) == nil
 	o.Authorize = func(r *http.Request) error {
 		p, err := s.auth.Authenticate(r)
 		if errors.Is(err, auth.ErrNoCredentials) && open {
-			return nil
+			if cross.Check(r) == nil {
+				return nil
+			}
+			err = auth.ErrCrossOrigin // a browser sends for any page, also to this machine
 		}
 		if err == nil {
 			err = p.Check(auth.Ingest)
@@ -410,7 +444,11 @@ func (s *service) bulk() (http.Handler, error) {
 		}
 		return err
 	}
-	return bulk.New(docs, o)
+	h, err := bulk.New(docs, o)
+	if err == nil {
+		s.metrics.Queues(docs.Waiting, h.Serving)
+	}
+	return h, err
 }
 
 // tails returns the followers of files.

@@ -8,14 +8,18 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"fresnel/internal/auth"
 	"fresnel/internal/config"
+	"fresnel/internal/httpapi"
 	"fresnel/internal/human"
 	"fresnel/internal/schedule"
 	"fresnel/internal/store"
@@ -32,8 +36,10 @@ type database interface {
 	Import(ctx context.Context, path string) (int64, error)
 }
 
-// withStore opens the database that the settings name, for one command.
-func (a *app) withStore(f *serveFlags, use func(loaded *config.Loaded, s database) error) (err error) {
+// withStore opens the database that the settings name, for one command. One that is not there is
+// made for imports alone: an export of another folder than that of the service would be empty, and
+// nobody would know until it is needed.
+func (a *app) withStore(f *serveFlags, existing bool, use func(loaded *config.Loaded, s database) error) (err error) {
 	loaded, err := a.load(f.settings()...)
 	if err != nil {
 		return err
@@ -42,7 +48,7 @@ func (a *app) withStore(f *serveFlags, use func(loaded *config.Loaded, s databas
 	if err != nil {
 		return err
 	}
-	s, err := openStore(&loaded.Config, dir, a.logger())
+	s, err := openStore(&loaded.Config, dir, existing, a.logger())
 	if errors.Is(err, store.ErrLocked) {
 		return fmt.Errorf("%w; while the service runs, its API is the way to it", err)
 	}
@@ -84,11 +90,20 @@ in FRESNEL_KEY (its id:secret in base64, as it was shown) ask the service to do 
 				if end, err = time.Parse(time.RFC3339, at); err != nil {
 					return fmt.Errorf("--at: got %q, want a time such as 2026-01-01T06:00:00Z, or now", at)
 				}
+				if end.Unix() < 0 || end.Nanosecond() != 0 {
+					return fmt.Errorf("--at: got %q, want whole seconds, from 1970 on", at)
+				}
+				if now := time.Now(); end.After(now) {
+					return fmt.Errorf("--at: got %q, want a time that is not to come; now is %s", at, now.UTC().Format(time.RFC3339))
+				}
+			}
+			if server != "" && key == "" {
+				return errors.New("FRESNEL_KEY: got none, want an API key of the service, with the scope write, for --server")
 			}
 			if server != "" {
 				return a.askForRun(cmd.Context(), server, key, end)
 			}
-			return a.withStore(&f, func(loaded *config.Loaded, s database) error {
+			return a.withStore(&f, true, func(loaded *config.Loaded, s database) error {
 				log := a.logger()
 				t, err := tuning.Open(cmd.Context(), s, loaded, log)
 				if err != nil {
@@ -102,11 +117,14 @@ in FRESNEL_KEY (its id:secret in base64, as it was shown) ask the service to do 
 				if err != nil {
 					return err
 				}
+				if err := note(cmd.Context(), s, "run.make", end.UTC().Format(time.RFC3339)); err != nil {
+					return err
+				}
 				r, err := sched.RunAt(cmd.Context(), end.Unix())
 				if err != nil {
 					return err
 				}
-				return json.NewEncoder(a.stdout).Encode(r)
+				return json.NewEncoder(a.stdout).Encode(httpapi.RunOf(r)) // as with --server
 			})
 		},
 	}
@@ -120,6 +138,15 @@ in FRESNEL_KEY (its id:secret in base64, as it was shown) ask the service to do 
 		}
 	}
 	return cmd
+}
+
+// note adds to the trail what somebody is about to do beside the service.
+func note(ctx context.Context, s database, action, subject string) error {
+	e := store.Entry{At: time.Now().UTC(), User: auth.Program().Actor(), Action: action, Subject: subject}
+	if err := s.Change(ctx, nil, nil, e); err != nil {
+		return fmt.Errorf("trail: %w", err)
+	}
+	return nil
 }
 
 // askForRun asks a running service for a run.
@@ -158,19 +185,19 @@ func (a *app) exportCommand() *cobra.Command {
 		Short: "write the events of the service's database as Parquet files",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			first, err := timeFlag("--from", from, time.Unix(0, 0))
+			first, err := nanosFlag("--from", from, math.MinInt64)
 			if err != nil {
 				return err
 			}
-			last, err := timeFlag("--to", to, time.Unix(1<<32, 0))
+			last, err := nanosFlag("--to", to, store.Forever)
 			if err != nil {
 				return err
 			}
 			if _, err := os.Stat(args[0]); err == nil {
 				return fmt.Errorf("%s: is there already, want a folder that is not", args[0])
 			}
-			return a.withStore(&f, func(_ *config.Loaded, s database) error {
-				n, err := s.Export(cmd.Context(), args[0], first.UnixNano(), last.UnixNano())
+			return a.withStore(&f, true, func(_ *config.Loaded, s database) error {
+				n, err := s.Export(cmd.Context(), args[0], first, last)
 				if err == nil {
 					fmt.Fprintf(a.stderr, "fresnel: %s written to %s\n", human.Plural(n, "event"), args[0])
 				}
@@ -185,6 +212,7 @@ func (a *app) exportCommand() *cobra.Command {
 	return cmd
 }
 
+// timeFlag returns the time of a flag.
 func timeFlag(name, value string, otherwise time.Time) (time.Time, error) {
 	if value == "" {
 		return otherwise, nil
@@ -196,6 +224,18 @@ func timeFlag(name, value string, otherwise time.Time) (time.Time, error) {
 	return t, nil
 }
 
+// nanosFlag returns the time of a flag in nanoseconds since 1970 UTC, as events have it.
+func nanosFlag(name, value string, otherwise int64) (int64, error) {
+	if value == "" {
+		return otherwise, nil
+	}
+	t, err := timeFlag(name, value, time.Time{})
+	if err == nil && !time.Unix(0, t.UnixNano()).Equal(t) {
+		err = fmt.Errorf("%s: got %s, want a time between 1677 and 2262, which no event lies beyond", name, value)
+	}
+	return t.UnixNano(), err
+}
+
 func (a *app) importCommand() *cobra.Command {
 	var f serveFlags
 	cmd := &cobra.Command{
@@ -203,7 +243,14 @@ func (a *app) importCommand() *cobra.Command {
 		Short: "add the events of Parquet files, as export wrote them, to the service's database",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.withStore(&f, func(_ *config.Loaded, s database) error {
+			return a.withStore(&f, false, func(_ *config.Loaded, s database) error {
+				path, err := filepath.Abs(args[0])
+				if err != nil {
+					return err
+				}
+				if err := note(cmd.Context(), s, "events.import", path); err != nil {
+					return err
+				}
 				n, err := s.Import(cmd.Context(), args[0])
 				if err == nil {
 					fmt.Fprintf(a.stderr, "fresnel: %s read from %s\n", human.Plural(n, "event"), args[0])

@@ -22,7 +22,7 @@ the sessions of the user. The service must not be running. Whoever can write to 
 folder can do this.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.withStore(&f, func(_ *config.Loaded, s database) error {
+			return a.withStore(&f, true, func(_ *config.Loaded, s database) error {
 				c := auth.DefaultConfig()
 				c.Records, c.Log, c.Now = s, a.logger(), time.Now
 				users, err := auth.Open(cmd.Context(), c)

@@ -66,7 +66,7 @@ type Options struct {
 	Observe func(Tally)
 
 	Now func() time.Time // time.Now
-	Log *slog.Logger     // gets what a client must not be told: a line a request at most
+	Log *slog.Logger     // gets what a client must not be told, a line a request at most, and who is refused what
 }
 
 // A Refusal is the error of a request that may not be served.
@@ -137,8 +137,9 @@ type Tally struct {
 
 	// Documents by what became of them.
 	Stored, Known, Passed int64
-	Rejected              int64 // by the sink or here, for what they are
-	Refused               int64 // by the sink, for want of time or room, when others of the request were stored
+	Rejected              int64  // by the sink or here, for what they are
+	Reason                string // of the first of these
+	Refused               int64  // by the sink, for want of time or room, when others of the request were stored
 
 	// Failed is why the sink did not take documents; nil when it did, or when the client was gone.
 	Failed error
@@ -154,6 +155,7 @@ type Handler struct {
 	blocks   sync.Pool // *[]byte of BatchBytes
 	decoders decoders
 	sequence atomic.Int64 // _seq_no of the next item
+	told     told
 }
 
 // New returns a handler that hands documents to sink. It validates o.
@@ -171,6 +173,9 @@ func New(sink ingest.Sink, o Options) (*Handler, error) {
 	return h, nil
 }
 
+// Serving returns how many requests with documents are served now, of at most MaxRequests.
+func (h *Handler) Serving() int64 { return int64(len(h.places)) }
+
 // ServeHTTP implements http.Handler.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// Clients refuse any answer without it, and the Python client only after its data was
@@ -178,9 +183,11 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Elastic-Product", "Elasticsearch")
 	w.Header().Set("Content-Type", contentType(r))
 	c := h.call(w, r)
-	if f := c.serve(); f != nil {
+	f := c.serve()
+	if f != nil {
 		c.refuse(f)
 	}
+	h.tell(c, f)
 	if h.o.Observe != nil {
 		c.tally.Took = h.o.Now().Sub(c.began)
 		c.tally.BytesReceived = c.body.received

@@ -645,7 +645,7 @@ func TestObserve(t *testing.T) {
 	body := "{\"create\":{\"_id\":\"a\"}}\n{}\n{\"create\":{\"_id\":\"a\"}}\n{}\n{\"index\":{}}\n[]\n{\"index\":{}}\n{\"event\":false}\n{\"delete\":{}}\n"
 	zipped := packed(t, "gzip", body)
 	ask(t, h, "POST /_bulk", bytes.NewReader(zipped), "Content-Encoding: gzip")
-	want := Tally{Route: "bulk", Status: 200, Took: got.Took, BytesReceived: int64(len(zipped)), BytesDecoded: int64(len(body)), Stored: 1, Known: 1, Passed: 1, Rejected: 2}
+	want := Tally{Route: "bulk", Status: 200, Took: got.Took, BytesReceived: int64(len(zipped)), BytesDecoded: int64(len(body)), Stored: 1, Known: 1, Passed: 1, Rejected: 2, Reason: `got "[]", want a JSON object`}
 	if diff := cmp.Diff(want, got); diff != "" || got.Took <= 0 {
 		t.Errorf("took %v (-want +got):\n%s", got.Took, diff)
 	}

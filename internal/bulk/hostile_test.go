@@ -200,6 +200,9 @@ func TestPlaces(t *testing.T) {
 	if w.Code != 429 || !strings.HasSuffix(w.Body.String(), want) || w.Header().Get("Retry-After") != "1" {
 		t.Errorf("one too many: got %d %s %v", w.Code, w.Body, w.Header())
 	}
+	if n := h.Serving(); n != 2 {
+		t.Errorf("got %d requests that are served, want 2", n)
+	}
 	if w := ask(t, h, "GET /", nil); w.Code != 200 {
 		t.Errorf("without documents: got %d", w.Code)
 	}

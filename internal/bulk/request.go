@@ -360,7 +360,7 @@ func (q *request) put(ctx context.Context) *failure {
 		it := &q.items[i]
 		switch {
 		case it.code != codePending:
-			tally.Rejected++
+			tally.reject(it.reason)
 		case q.code != codePending:
 			it.code = q.code
 			tally.Refused++
@@ -425,12 +425,20 @@ func (t *Tally) count(k kind, o ingest.Outcome) (code, string) {
 	case ingest.Passed:
 		t.Passed++
 	case ingest.Rejected:
-		t.Rejected++
+		t.reject(o.Reason)
 		return codeRejected, o.Reason
 	default:
 		t.Stored++
 	}
 	return codeCreated, ""
+}
+
+// reject counts a document, or an action, that is not what it should be.
+func (t *Tally) reject(reason string) {
+	if t.Rejected == 0 {
+		t.Reason = reason
+	}
+	t.Rejected++
 }
 
 // names are the index names of a request, the first of them that of the URL.

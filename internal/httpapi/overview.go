@@ -284,7 +284,7 @@ const maxRunsAsked = 50
 func apart(runs []store.Run) int64 {
 	least, last := int64(0), int64(0) // the newest first
 	for _, r := range runs {
-		if r.ByHand {
+		if !r.OfSchedule() {
 			continue
 		}
 		if gap := last - r.End; last != 0 && (least == 0 || gap < least) {

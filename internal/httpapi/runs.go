@@ -42,7 +42,8 @@ type Run struct {
 	ByHand     bool      `json:"by_hand"`
 }
 
-func runOf(r *store.Run) Run {
+// RunOf returns a run as the API tells of it.
+func RunOf(r *store.Run) Run {
 	return Run{
 		End: at(r.End), StartedAt: r.StartedAt.UTC(), FinishedAt: r.FinishedAt.UTC(), Events: r.Events, Groups: r.Groups, Rows: r.Rows, Timed: r.Timed,
 		Hidden: r.Hidden, Late: r.Late, Dropped: r.Dropped, Findings: r.Findings, ByHand: r.ByHand,
@@ -75,7 +76,7 @@ func (a *API) listRuns(ctx context.Context, c *call, p *runsParams, _ *none) (*R
 		list.NextRun = &end
 	}
 	for i := range runs[:min(len(runs), p.Limit)] {
-		list.Runs = append(list.Runs, runOf(&runs[i]))
+		list.Runs = append(list.Runs, RunOf(&runs[i]))
 	}
 	if len(runs) > p.Limit {
 		list.Next = token{Asked: hash, From: part.from, To: part.to, Now: c.now.Unix(), Place: place{At: runs[p.Limit].End}}.String()
@@ -96,7 +97,7 @@ func (a *API) getRun(ctx context.Context, _ *call, p *runParams, _ *none) (*Run,
 	if len(runs) == 0 || p.End.Nanosecond() != 0 {
 		return nil, refuse(http.StatusNotFound, "not_found", "there is no run whose window ends at %s", p.End.Format(time.RFC3339Nano))
 	}
-	r := runOf(&runs[0])
+	r := RunOf(&runs[0])
 	return &r, nil
 }
 
@@ -128,7 +129,7 @@ func (a *API) makeRun(ctx context.Context, c *call, _ *none, b *RunRequest) (*Ru
 	if err != nil {
 		return nil, err
 	}
-	made := runOf(r)
+	made := RunOf(r)
 	return &made, nil
 }
 

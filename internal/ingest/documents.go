@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
@@ -34,6 +35,7 @@ type Options struct {
 type Documents struct {
 	o       Options
 	waiting *semaphore.Weighted
+	held    atomic.Int64 // of waiting
 	formats []*format
 	scratch sync.Pool // of *scratch
 
@@ -109,6 +111,8 @@ func (d *Documents) Put(ctx context.Context, docs []Document, outcomes []Outcome
 		return ErrBusy
 	}
 	defer d.waiting.Release(weight)
+	d.held.Add(weight)
+	defer d.held.Add(-weight)
 	s := d.scratch.Get().(*scratch)
 	defer d.scratch.Put(s)
 	s.reset(len(docs))
@@ -133,6 +137,9 @@ func (d *Documents) Put(ctx context.Context, docs []Document, outcomes []Outcome
 	return refusal(d.o.Store.Append(ctx, &s.batch, nil))
 }
 
+// Waiting returns how many documents wait to be stored now, of at most MaxWaiting.
+func (d *Documents) Waiting() int64 { return d.held.Load() }
+
 // refusal says an error of the store in the words of Sink.
 func refusal(err error) error {
 	if errors.Is(err, store.ErrFull) {
@@ -143,6 +150,10 @@ func refusal(err error) error {
 
 // decode decodes the document of s. What the last document of its index was is tried first.
 func (d *Documents) decode(s *scratch) {
+	if len(bytes.TrimSpace(s.doc.Source)) == 0 { // decoders pass over lines without anything
+		*s.outcome = Outcome{Rejected, "got a blank line, want one JSON object"}
+		return
+	}
 	if s.label == nil || s.index != s.doc.Index {
 		s.label, s.index = d.label(s.doc.Index), s.doc.Index
 	}

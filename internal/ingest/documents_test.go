@@ -57,8 +57,8 @@ func TestPut(t *testing.T) {
 			{Source: []byte(`{"@timestamp":"yesterday"}`), ID: "1"}, {Source: []byte(ecs), ID: "1"}, {Source: []byte(ecs), ID: "1"},
 		}, []Outcome{{Rejected, `@timestamp: got "yesterday", want a time: RFC 3339 or milliseconds since 1970`}, {Status: Stored}, {Status: Known}}, 1},
 		{"what is more or less than one document is rejected as a whole", []Document{
-			{Source: []byte(ecs)}, {Source: []byte(ecs + "\n" + ecs)}, {Source: []byte(ecs + "\n{\"@timestamp\":\"yesterday\"}")}, {Source: []byte("")},
-		}, []Outcome{{Status: Stored}, {Rejected, "got 2 lines, want one JSON object"}, {Rejected, "got 2 lines, want one JSON object"}, {Rejected, "got 0 lines, want one JSON object"}}, 1},
+			{Source: []byte(ecs)}, {Source: []byte(ecs + "\n" + ecs)}, {Source: []byte(ecs + "\n{\"@timestamp\":\"yesterday\"}")}, {Source: []byte("")}, {Source: []byte(" \t")},
+		}, []Outcome{{Status: Stored}, {Rejected, "got 2 lines, want one JSON object"}, {Rejected, "got 2 lines, want one JSON object"}, {Rejected, "got a blank line, want one JSON object"}, {Rejected, "got a blank line, want one JSON object"}}, 1},
 		{"events without an id are all stored", []Document{{Source: []byte(ecs)}, {Source: []byte(ecs)}}, []Outcome{{Status: Stored}, {Status: Stored}}, 2},
 		{"a bad time is rejected and loses nothing else", []Document{
 			{Source: []byte(`{"@timestamp":"yesterday"}`)}, {Source: []byte(ecs)},
@@ -150,6 +150,33 @@ func TestPutRefuses(t *testing.T) {
 	}
 	if err := d.Put(t.Context(), docs, make([]Outcome, 1)); !errors.Is(err, ErrBusy) {
 		t.Errorf("beyond MaxWaiting: got %v, want %v", err, ErrBusy)
+	}
+}
+
+// slowly is a store that looks around while it stores.
+type slowly struct {
+	nothing
+	look func()
+}
+
+func (s slowly) Append(context.Context, *store.Batch, []store.Mark) error {
+	s.look()
+	return nil
+}
+
+func TestWaiting(t *testing.T) {
+	var d *Documents
+	meanwhile := int64(0)
+	d, err := New(Options{Formats: all.Formats, Store: slowly{look: func() { meanwhile = d.Waiting() }}, MaxWaiting: 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc := Document{Source: []byte(`{"@timestamp":"2026-01-01T00:00:00Z","event":{"category":["network"]}}`)}
+	if err := d.Put(t.Context(), []Document{doc, doc, doc}, make([]Outcome, 3)); err != nil {
+		t.Fatal(err)
+	}
+	if meanwhile != 3 || d.Waiting() != 0 {
+		t.Errorf("got %d documents that wait while they are stored and %d behind that, want 3 and none", meanwhile, d.Waiting())
 	}
 }
 

@@ -114,6 +114,20 @@ func (m *Metrics) Add(name, kind string) {
 	}
 }
 
+// Queues makes known how much of shippers is under way: documents that wait to be stored, and
+// requests with documents. Both are asked for when the numbers are read.
+func (m *Metrics) Queues(documents, requests func() int64) {
+	for _, g := range []struct {
+		name, help string
+		n          func() int64
+	}{
+		{"fresnel_ingest_waiting_events", "Documents of shippers that wait to be stored; ingest.max_waiting bounds them.", documents},
+		{"fresnel_ingest_open_requests", "Requests with documents that are being served; ingest.max_requests bounds them.", requests},
+	} {
+		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: g.name, Help: g.help}, func() float64 { return float64(g.n()) }))
+	}
+}
+
 // Inputs returns how all inputs stand, by name.
 func (m *Metrics) Inputs() []Input {
 	m.mu.Lock()

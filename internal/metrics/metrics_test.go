@@ -91,3 +91,19 @@ func TestHandler(t *testing.T) {
 		}
 	}
 }
+
+func TestQueues(t *testing.T) {
+	m := New(memory.New(clock), nil, clock)
+	waiting := int64(7)
+	m.Queues(func() int64 { return waiting }, func() int64 { return 2 })
+	for range 2 { // they are asked for each time
+		w := httptest.NewRecorder()
+		m.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+		for _, line := range []string{fmt.Sprintf("fresnel_ingest_waiting_events %d", waiting), "fresnel_ingest_open_requests 2"} {
+			if !strings.Contains(w.Body.String(), line+"\n") {
+				t.Errorf("got no line %s", line)
+			}
+		}
+		waiting = 0
+	}
+}

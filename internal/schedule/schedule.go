@@ -169,14 +169,15 @@ func (s *Schedule) last(ctx context.Context) (int64, error) {
 		return 0, err
 	}
 	for _, r := range runs {
-		if !r.ByHand {
+		if r.OfSchedule() {
 			return r.End, nil
 		}
 	}
 	return 0, nil
 }
 
-// RunAt makes one run by hand. A run of the same end is replaced.
+// RunAt makes one run by hand. A run of the same end is replaced. The schedule goes on behind those
+// that are in the place of its own.
 func (s *Schedule) RunAt(ctx context.Context, end int64) (*store.Run, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -251,6 +252,13 @@ func (s *Schedule) run(ctx context.Context, end int64, byHand bool) (*store.Run,
 	l, err := s.look(ctx, *s.detect.Load(), end, manner{byHand: byHand})
 	if err != nil {
 		return nil, err
+	}
+	if byHand {
+		before, err := s.o.Store.RunsIn(ctx, end, end, 1)
+		if err != nil {
+			return nil, err
+		}
+		l.run.InPlace = len(before) > 0 && before[0].OfSchedule()
 	}
 	return l.run, s.o.Store.SaveRun(ctx, l.run, l.findings, l.change)
 }

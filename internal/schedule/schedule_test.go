@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -265,6 +266,65 @@ func TestSlicesArePutTogether(t *testing.T) {
 	}
 }
 
+// TestWhatWasCalledBeforeIsNotNew calls two destinations for six hours: one that was called forty days ago,
+// of which no event is kept any more, and one that was not. Only what goes beyond Remember is forgotten.
+func TestWhatWasCalledBeforeIsNotNew(t *testing.T) {
+	start := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+	const later = 40 * 24 * time.Hour
+	for _, tt := range []struct {
+		name     string
+		remember time.Duration
+		known    bool
+	}{
+		{"within what is remembered", 60 * 24 * time.Hour, true},
+		{"beyond it", 35 * 24 * time.Hour, false},
+	} {
+		f := &feed{world: &world{}, now: start}
+		f.store = memory.New(func() time.Time { return f.now }) // it forgets by pieces of its own times
+		s := f.schedule(t, func(o *Options) { o.Every, o.Remember = 24*time.Hour, tt.remember })
+		call := func(at time.Time, address string) {
+			var b store.Batch
+			for n := range 72 {
+				b.Add(&event.Event{
+					TimeNanos: at.Add(time.Duration(n) * 5 * time.Minute).UnixNano(), EventCategory: "network", HostName: "ws-01", ProcessName: "updater.exe",
+					SourceIP: netip.MustParseAddr("10.0.0.5"), DestinationIP: netip.MustParseAddr(address), DestinationPort: 443, SourceBytes: 500, DestinationBytes: 900,
+				}, "", 0)
+			}
+			f.append(t, &b)
+		}
+		day := func(n int) time.Time { return start.Add(time.Duration(n) * 24 * time.Hour) }
+		call(day(1).Add(-6*time.Hour), "45.1.2.3")
+		for n := 1; n < 40; n++ {
+			f.now = day(n).Add(2 * time.Minute)
+			due(t, s)
+			call(day(n), "45.1.2.99") // the host is there all the time
+		}
+		if gone, err := f.store.Retain(t.Context(), day(38), 0); err != nil || gone < 72 {
+			t.Fatalf("%s: got %d events forgotten and %v, want those of the first day at least", tt.name, gone, err)
+		}
+		call(start.Add(later).Add(-6*time.Hour), "45.1.2.3")
+		call(start.Add(later).Add(-6*time.Hour), "45.1.2.4")
+		f.now = start.Add(later).Add(2 * time.Minute)
+		due(t, s)
+		got := map[string]bool{} // whether a destination is told as new
+		for _, doc := range stored(t, f.store, start.Add(later).Unix()) {
+			var d struct {
+				Fresnel struct {
+					Destination struct{ IP string }
+					Reasons     []struct{ Code string }
+				}
+			}
+			if err := json.Unmarshal([]byte(doc), &d); err != nil {
+				t.Fatal(err)
+			}
+			got[d.Fresnel.Destination.IP] = slices.ContainsFunc(d.Fresnel.Reasons, func(r struct{ Code string }) bool { return r.Code == "new_row" })
+		}
+		if diff := gocmp.Diff(map[string]bool{"45.1.2.3": !tt.known, "45.1.2.4": true, "45.1.2.99": false}, got); diff != "" {
+			t.Errorf("%s: what is new (-want +got):\n%s", tt.name, diff)
+		}
+	}
+}
+
 func TestLateEventsCountInTheNextRun(t *testing.T) {
 	w := simulated(t, 6*time.Hour)
 	start := w.start()
@@ -368,6 +428,27 @@ func TestRunAt(t *testing.T) {
 	f.now = start.Add(4*time.Hour + 2*time.Minute)
 	if got, want := due(t, s), []int64{start.Add(4 * time.Hour).Unix()}; !slices.Equal(got, want) {
 		t.Errorf("after a run by hand: got runs at %d, want %d", got, want)
+	}
+}
+
+// TestARunOfTheScheduleIsMadeOnce makes runs of the schedule once more by hand.
+func TestARunOfTheScheduleIsMadeOnce(t *testing.T) {
+	w := simulated(t, 4*time.Hour)
+	start := w.start()
+	f, s, last := w.ran(t, 3, memory.New(time.Now), nil)
+	for _, end := range []time.Time{last.Add(-time.Hour), last, last} {
+		r, err := s.RunAt(t.Context(), end.Unix())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !r.ByHand || !r.InPlace {
+			t.Errorf("got the run %+v, want one by hand in the place of one of the schedule", r)
+		}
+	}
+	f.until(t, start.Add(4*time.Hour))
+	f.now = start.Add(4*time.Hour + 2*time.Minute)
+	if got, want := due(t, s), []int64{start.Add(4 * time.Hour).Unix()}; !slices.Equal(got, want) {
+		t.Errorf("got runs at %d, want %d", got, want)
 	}
 }
 

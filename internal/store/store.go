@@ -152,7 +152,11 @@ type Run struct {
 	Dropped    int64     `json:"dropped"` // events and calls that found no room in memory
 	Findings   int64     `json:"findings"`
 	ByHand     bool      `json:"by_hand"`
+	InPlace    bool      `json:"in_place,omitempty"` // by hand, in the place of a run of the schedule: it is one of these all the same
 }
+
+// OfSchedule reports whether r is a run of the schedule, or in the place of one.
+func (r *Run) OfSchedule() bool { return !r.ByHand || r.InPlace }
 
 // A Finding is a document as a run made it.
 type Finding struct {

@@ -4,6 +4,7 @@ package integration
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -314,6 +315,58 @@ func TestRobustSIGHUP(t *testing.T) {
 	s.stop(t)
 }
 
+// TestRobustSIGHUPCertificate puts another certificate where the service has its own, and then none.
+func TestRobustSIGHUPCertificate(t *testing.T) {
+	cert, key := certificate(t)
+	trust(t, cert)
+	s := serve(t, filepath.Join(t.TempDir(), "data"), "--set", fmt.Sprintf("serve.tls_cert=%q", cert), "--set", fmt.Sprintf("serve.tls_key=%q", key))
+	served := func() string {
+		t.Helper()
+		var both string
+		for _, base := range []string{s.api, s.bulk} {
+			c, err := tls.Dial("tcp", strings.TrimPrefix(base, "https://"), &tls.Config{InsecureSkipVerify: true}) // which one it is, is what is asked
+			if err != nil {
+				t.Fatal(err)
+			}
+			both += string(c.ConnectionState().PeerCertificates[0].Signature)
+			c.Close()
+		}
+		return both
+	}
+	reload := func(want string) {
+		t.Helper()
+		before := len(s.stderr.String())
+		if err := s.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+			t.Fatal(err)
+		}
+		for deadline := time.Now().Add(5 * time.Second); !strings.Contains(s.stderr.String()[before:], want); time.Sleep(10 * time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatalf("got the log\n%s\nwant in it %s", s.stderr.String()[before:], want)
+			}
+		}
+	}
+	first := served()
+	otherCert, otherKey := certificate(t)
+	for from, to := range map[string]string{otherCert: cert, otherKey: key} {
+		if err := os.Rename(from, to); err != nil {
+			t.Fatal(err)
+		}
+	}
+	reload(`msg="settings reloaded"`)
+	second := served()
+	if second == first {
+		t.Error("got the same certificate, want the other one at both addresses")
+	}
+	if err := os.Remove(key); err != nil {
+		t.Fatal(err)
+	}
+	reload(`level=ERROR msg="settings not reloaded, the old ones stay" err="serve.tls_cert: open`)
+	if served() != second {
+		t.Error("got another certificate, want that of before, since there is none")
+	}
+	s.kill()
+}
+
 // TestRobustRetention starts a service again, which is to keep findings for an hour then.
 func TestRobustRetention(t *testing.T) {
 	t.Parallel()
@@ -411,11 +464,43 @@ func TestRobustListen(t *testing.T) {
 		t.Errorf("got %v, want no database of a service that refused to start", err)
 	}
 	s := serve(t, data, "--listen", "0.0.0.0:0", "--ingest", "0.0.0.0:0", "--insecure")
+	for _, key := range []string{"serve.listen", "ingest.listen"} {
+		if want := `level=WARN msg="insecure: passwords, keys and events can be read and changed on the way" setting=` + key; !strings.Contains(s.stderr.String(), want) {
+			t.Errorf("got the log\n%s\nwant in it %s", s.stderr.String(), want)
+		}
+	}
 	one := &sender{name: "one"}
 	if one.post(t.Context(), http.DefaultClient, s.bulk, []byte("{}")); len(one.errors) != 1 || !strings.HasPrefix(one.errors[0], "401") {
 		t.Errorf("got %q of the endpoint for shippers without a key, want 401: others can reach it", one.errors)
 	}
 	s.login(t)
+}
+
+// TestRobustForeignPage sends events as a browser does for a page that somebody looks at on the machine of the service.
+func TestRobustForeignPage(t *testing.T) {
+	t.Parallel()
+	s := serve(t, filepath.Join(t.TempDir(), "data"))
+	for site, want := range map[string]int{"cross-site": http.StatusForbidden, "": http.StatusCreated} { // a program says nothing of sites
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.bulk+"/logs/_doc", strings.NewReader(`{"@timestamp":"2026-01-01T00:00:00Z"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Content-Type", "text/plain")
+		if site != "" {
+			req.Header.Set("Sec-Fetch-Site", site)
+		}
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != want {
+			t.Errorf("Sec-Fetch-Site %q: got %s, want %d", site, resp.Status, want)
+		}
+	}
+	if n := s.events(t); n != 1 {
+		t.Errorf("got %d events, want that of the program", n)
+	}
 }
 
 // refuses starts a service that must not start.

@@ -13,6 +13,7 @@ import (
 // Options say where a store lies and what it may take.
 type Options struct {
 	Dir           string // its folder; made when it is not there
+	Existing      bool   // nothing is made: Dir holds a store, or Open returns an error
 	MemoryLimitMB int    // what DuckDB may take for queries and its cache; scans and the numbers of texts that events share come on top
 	Threads       int    // of DuckDB
 	TempDir       string // where DuckDB puts what does not fit into its memory, in a folder of its own; "" is Dir

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -60,7 +61,8 @@ var _ store.Store = (*Store)(nil)
 
 const (
 	mainFile = "main.duckdb"
-	mainName = "main_file" // in the engine
+	tempName = mainFile + ".tmp" // nobody else calls a folder so, and it is emptied: a store may be opened in a home folder
+	mainName = "main_file"       // in the engine
 
 	// maxAttached bounds how many files of events are open, beside the last one: each takes
 	// file handles, and memory for what is known of its row groups.
@@ -81,6 +83,11 @@ func Open(o Options) (*Store, error) {
 }
 
 func open(o Options) (*Store, error) {
+	if o.Existing {
+		if _, err := os.Stat(filepath.Join(o.Dir, mainFile)); errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("got no %s there, want the folder of a store", mainFile)
+		}
+	}
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil { // what callers and their destinations are is nobody else's business
 		return nil, err
 	}
@@ -110,7 +117,7 @@ func open(o Options) (*Store, error) {
 // folder would take each other's files for their own. Each store has one name for it, so that what a killed
 // process left is removed.
 func tempFolder(o Options) (string, error) {
-	dir := filepath.Join(o.Dir, "tmp")
+	dir := filepath.Join(o.Dir, tempName)
 	if o.TempDir != "" {
 		path, err := filepath.Abs(o.Dir)
 		if err != nil {

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"math"
 	"math/rand/v2"
@@ -202,6 +203,51 @@ func TestUnfinishedFilesAreRemoved(t *testing.T) {
 		t.Errorf("got %q left, want none", left)
 	}
 	compare(t, "events", readAll(t, s), []event.Event{{TimeNanos: 1}})
+}
+
+// TestOnlyFilesOfItsOwnAreRemoved opens a store where somebody keeps other things.
+func TestOnlyFilesOfItsOwnAreRemoved(t *testing.T) {
+	o := options(t)
+	others := filepath.Join(o.Dir, "tmp", "others")
+	if err := os.MkdirAll(filepath.Dir(others), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(others, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	left := filepath.Join(o.Dir, tempName, "left by a process that was killed")
+	if err := os.MkdirAll(left, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	s := openStore(t, o)
+	if _, err := os.Stat(left); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("got %v for %s, want it gone", err, left)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(others); err != nil {
+		t.Errorf("got %v, want what is not the store's to stay", err)
+	}
+}
+
+func TestOnlyWhatIsThereIsOpened(t *testing.T) {
+	o := options(t)
+	o.Existing = true
+	if _, err := Open(o); err == nil || err.Error() != "store "+o.Dir+": got no main.duckdb there, want the folder of a store" {
+		t.Errorf("got %v, want that there is none", err)
+	}
+	if _, err := os.Stat(o.Dir); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("got %v, want no folder made", err)
+	}
+	o.Existing = false
+	s := openStore(t, o)
+	appendEvents(t, s, event.Event{TimeNanos: 1})
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	o.Existing = true
+	compare(t, "events", readAll(t, openStore(t, o)), []event.Event{{TimeNanos: 1}})
 }
 
 func TestManyFiles(t *testing.T) {

@@ -27,7 +27,7 @@ func runs(t *testing.T, p *Place) {
 	run := func(end int64) store.Run {
 		return store.Run{
 			End: end, StartedAt: time.Date(2026, 3, 1, 12, 0, 0, 5000, time.UTC), FinishedAt: time.Date(2026, 3, 1, 12, 0, 9, 0, time.UTC),
-			Events: 1, Groups: 2, Rows: 3, Timed: 4, Hidden: 5, Late: 6, Dropped: 7, Findings: 8, ByHand: true,
+			Events: 1, Groups: 2, Rows: 3, Timed: 4, Hidden: 5, Late: 6, Dropped: 7, Findings: 8, ByHand: true, InPlace: true,
 		}
 	}
 	second := run(2000)
