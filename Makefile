@@ -55,7 +55,7 @@ test:
 test-integration: build
 	./test/integration/setup
 	./deploy/setup
-	go test -tags integration -count=1 -timeout 12m -v ./test/integration ./deploy
+	go test -tags integration -count=1 -timeout 20m -v ./test/integration ./deploy
 	./web/e2e
 
 ## lint: format, vet, linters, layers, other platforms, go.mod, generated files

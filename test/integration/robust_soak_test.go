@@ -17,8 +17,8 @@ import (
 	"time"
 )
 
-// soakTime is how long the service is kept at full load; FRESNEL_SOAK=5m makes it longer.
-const soakTime = time.Minute
+// soakTime is how long the service is kept at full load; FRESNEL_SOAK=1h makes it longer.
+const soakTime = 5 * time.Minute
 
 // A soaker sends as fast as it is answered.
 type soaker struct {
