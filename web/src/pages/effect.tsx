@@ -92,7 +92,14 @@ export function told({ data: w, error, busy }: Tried<WhatIf>, changed: boolean):
   if (error || !w) return "";
   if (!changed) return "Nothing is changed yet: move a slider, or type a value.";
   const back = w.looked_back === "events" ? " The timing model looked back on events anew." : "";
-  return `${count(w.appear.total)} appear, ${count(w.go.total)} go, ${count(w.move.total)} move, ${count(w.unchanged)} stay as they are (in ${number(w.took_ms / 1000)} s).${back}`;
+  const did = (n: number, one: string, many: string) => `${count(n)} ${n === 1 ? one : many}`;
+  const all = [
+    did(w.appear.total, "appears", "appear"),
+    did(w.go.total, "goes", "go"),
+    did(w.move.total, "moves", "move"),
+    did(w.unchanged, "stays as it is", "stay as they are"),
+  ];
+  return `${all.join(", ")} (in ${number(w.took_ms / 1000)} s).${back}`;
 }
 
 const levels = ["high", "medium", "some", "low"] as const;

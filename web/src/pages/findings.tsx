@@ -6,13 +6,18 @@ import { count, plural } from "../lib/format";
 import { and, clause, link } from "../lib/url";
 import { Asked, More } from "../ui/asked";
 import { carry, useView } from "../ui/context";
-import { findingColumns } from "../ui/findings";
+import { PlaceBelow, findingColumns } from "../ui/findings";
 import { NoFindings, Panel, Reasons, Text, When } from "../ui/parts";
 import { here, useAddress } from "../ui/router";
 import { type Column, type Order, Table } from "../ui/table";
 import { type Finding, statsOf, tests } from "./document";
 
-const reasons = (f: Finding) => <Reasons reasons={f.fresnel.reasons} most={3} against={1} />;
+const below = (f: Finding) => (
+  <>
+    <PlaceBelow finding={f} />
+    <Reasons reasons={f.fresnel.reasons} most={3} against={1} />
+  </>
+);
 
 export function FindingsPage() {
   const view = useView();
@@ -80,7 +85,7 @@ export function FindingsPage() {
                   rows={list.pages.flatMap((l) => l.findings)}
                   id={(f) => f.fresnel.id + f.fresnel.run.end}
                   sorting={sorting}
-                  below={reasons}
+                  below={below}
                 />
                 <More of={list} what="more" total={total} />
               </>

@@ -9,7 +9,7 @@ import { HostStack, ProcessMap } from "../plots/overview";
 import { Strip } from "../plots/strip";
 import { Asked, More, Stale, Still, Switch } from "../ui/asked";
 import { can, carry, useMe, useView } from "../ui/context";
-import { findingColumns } from "../ui/findings";
+import { PlaceBelow, findingColumns } from "../ui/findings";
 import { Dot, Fact, NoFindings, Panel, Reasons, Risk, Text, When } from "../ui/parts";
 import { here, useCount, useParam } from "../ui/router";
 import { type Column, Table } from "../ui/table";
@@ -198,6 +198,7 @@ function Cases({ often, strips: wanted }: { often: number; strips: boolean }) {
   const below = useCallback(
     (c: CaseLine) => (
       <>
+        <PlaceBelow finding={c.lead} of={c} />
         <div class="phone">{strip(c)}</div>
         <Reasons reasons={c.lead.fresnel.reasons} most={3} against={1} />
       </>

@@ -321,6 +321,7 @@ test.describe("a finding", () => {
     await counts.hover();
     await expect(page.locator("#tests .readout")).toContainText(/^\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}: \d+$/);
     for (const [id, picture] of [
+      ["rhythm", 0],
       ["rhythm", 1],
       ["rhythm", 2],
       ["tests", 0],
@@ -376,8 +377,14 @@ test.describe("a finding", () => {
       .click();
     await expect.poll(() => rows.count()).toBeGreaterThan(before);
     await page.getByRole("button", { name: "all of the group" }).click();
+    await page.getByRole("button", { name: "oldest first" }).click();
     await settled(page);
-    await expect(rows.first()).toBeVisible();
+    const oldest = (await rows.first().locator("time").textContent()) ?? "";
+    await page.reload();
+    await settled(page);
+    for (const name of ["all of the group", "oldest first"])
+      await expect(page.getByRole("button", { name })).toHaveAttribute("aria-pressed", "true"); // a link restores it
+    await expect(rows.first().locator("time")).toHaveText(oldest);
   });
 
   test("leads to its report, its host and its other runs", async ({ page, context }) => {
@@ -437,6 +444,17 @@ test.describe("hosts over time", () => {
   });
 });
 
+test("the list of the lines has the hosts of each, the most first", async ({ page }) => {
+  await open(page, "/hosts");
+  const hosts = (await page.locator("#lines .legend b").allTextContents()).map(Number);
+  expect(hosts.length).toBeGreaterThan(3);
+  expect(hosts).toEqual([...hosts].sort((a, b) => b - a));
+  await expect(page.locator("#lines > header")).toContainText("Upright lines are the ends of runs"); // of a day
+  await page.locator("#lines .numbers summary").click();
+  const names = await page.locator("#lines .legend span").allTextContents();
+  expect((await page.locator("#lines .numbers th").allTextContents()).slice(1)).toEqual(names);
+});
+
 test.describe("hostile names of a log", () => {
   test("stay text wherever they are shown", async ({ page }) => {
     const q = encodeURIComponent('process.name: "<img src=x onerror=\\"document.title=\'owned\'\\">.exe"');
@@ -453,6 +471,8 @@ test.describe("hostile names of a log", () => {
     await expect(page.locator(".subject")).toContainText(hostile.process);
     await expect(page.locator(".subject")).toContainText(hostile.host);
     await expect(page.locator(".subject")).toContainText("evil\\u202emoc.example");
+    const ingested = page.locator("#who .pairs div", { hasText: "event.ingested" }).locator("time");
+    await expect(ingested).toHaveAttribute("title", /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC$/);
     expect(await page.locator("img").count()).toBe(0);
     expect(await page.title()).not.toContain("owned");
   });
@@ -507,10 +527,18 @@ test("pages can be used on a phone", async ({ page }) => {
   for (const path of ["/", "/findings", "/hosts", "/runs", "/inputs", "/config", "/users", "/keys", "/audit", "/filters", "/tuning"]) {
     await open(page, path);
     await fits(page);
+    await expect(page.locator(".bar nav [aria-current]")).toBeInViewport({ ratio: 0.9 });
     await accessible(page);
   }
   await open(page, "/");
   await expect(page.locator("#cases .phone .strip").first()).toBeVisible();
+  await expect(page.locator("#cases .place").first()).toContainText(/→ \S+/);
+  const legible = () =>
+    page
+      .locator("#processes svg text")
+      .first()
+      .evaluate((e: SVGTextElement) => 12 * (e.getScreenCTM()?.a ?? 0));
+  expect(await legible()).toBeGreaterThan(10);
   await page.locator('#cases a.row-link[href^="/findings/"]').first().click();
   await settled(page);
   await fits(page);
