@@ -10,7 +10,8 @@ import { Lines, mostUpright } from "../plots/lines";
 import { HeatMap, seriesClass } from "../plots/overview";
 import { Stale } from "../ui/asked";
 import { carry, useView } from "../ui/context";
-import { Empty, Failed, Loading, NoFindings, Panel, Text, When } from "../ui/parts";
+import { NoFindings } from "../ui/nothing";
+import { Empty, Failed, Loading, Panel, Text, When } from "../ui/parts";
 import { navigate } from "../ui/router";
 
 export function HostsPage() {
@@ -31,7 +32,7 @@ export function HostsPage() {
   const ends = useMemo(() => runs.data?.runs.map((r) => Date.parse(r.end) / 1000) ?? [], [runs.data]);
   if (overview.error && !o) return <Failed what="The hosts over time" error={overview.error} retry={overview.reload} />;
   if (!o) return <Loading what="hosts over time" rows={8} />;
-  if (o.findings === 0) return <NoFindings wider="now-30d" />;
+  if (o.findings === 0) return <NoFindings usual={hostsFrom} />;
   if (o.processes === 0)
     return (
       <Empty title="The findings of this time name no process">

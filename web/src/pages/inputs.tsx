@@ -21,7 +21,7 @@ const columns: Column<Input>[] = [
     head: "health",
     cell: (i) => (
       <>
-        <Dot of={i.health === "ok" || i.health === "idle" ? i.health : "bad"} /> {healthNames[i.health] ?? i.health}
+        <Dot of={i.health === "ok" || i.health === "idle" ? i.health : "bad"} /> {i.health === "idle" && !i.last_event ? "idle: nothing has come yet" : (healthNames[i.health] ?? i.health)}
       </>
     ),
   },

@@ -153,8 +153,27 @@ test.describe("overview", () => {
     await open(page, "/?q=host.name%3A%20nowhere");
     await expect(page.getByText("No finding fits the filter in this time")).toBeVisible();
     await accessible(page);
+    await expect(page.locator("#cases")).toContainText("The newest run looked at the time up to");
+    await expect(page.locator("#cases").getByRole("link", { name: "look at the last 7 days" })).toHaveAttribute(
+      "href",
+      "/?q=host.name%3A%20nowhere&from=now-7d",
+    );
     await page.getByRole("link", { name: "Remove the filter" }).click();
     await expect(page.locator("#cases tr[data-row]").first()).toBeVisible();
+  });
+
+  test("leads to the newest run where it is of long ago, and to a wider range else", async ({ page, request }) => {
+    const { runs } = await (await request.get("/api/v1/runs?limit=1")).json();
+    await page.route("**/api/v1/runs?limit=1", (r) => r.fulfill({ json: { runs: [{ ...runs[0], end: "2018-08-01T12:00:00Z" }] } }));
+    await open(page, "/?q=host.name%3A%20nowhere");
+    await page.locator("#cases").getByRole("link", { name: "look at the week up to the newest run" }).click();
+    await expect(page).toHaveURL("/?q=host.name%3A%20nowhere&from=2018-07-25T12%3A00%3A00Z&to=2018-08-01T12%3A00%3A00Z");
+    await expect(page.locator("#cases").getByRole("link", { name: "look at the last 6 hours" })).toBeVisible();
+    await page.route("**/api/v1/runs?limit=1", (r) => r.fulfill({ json: { runs: [] } }));
+    await open(page, "/findings?q=host.name%3A%20nowhere");
+    await expect(page.getByText("Nothing has been looked at yet")).toBeVisible();
+    await page.getByRole("link", { name: "see whether they come" }).click();
+    await expect(page).toHaveURL("/inputs");
   });
 
   test("says what to do where the service fails", async ({ page, bad }) => {
