@@ -189,10 +189,10 @@ function Cases({ often, strips: wanted }: { often: number; strips: boolean }) {
   const strips = list?.strips;
   const strip = useCallback(
     (c: CaseLine) =>
-      strips && c.strip ? (
+      strips && c.strip?.some((n) => n > 0) ? (
         <Strip calls={c.strip} of={strips} />
       ) : (
-        <span class="muted strip">{strips ? "its events cannot be told" : ""}</span>
+        <span class="muted strip">{!strips ? "" : c.strip ? "no call in this time" : "its events cannot be told"}</span>
       ),
     [strips?.from, strips?.step_s],
   );
