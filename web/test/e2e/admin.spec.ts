@@ -92,6 +92,7 @@ test.describe("an admin", () => {
     await expect(page.getByLabel("Find")).toBeFocused();
     await page.getByLabel("Find").fill("max_jitter");
     await expect(page.locator("#config tr[data-row]")).toHaveCount(1);
+    expect((await page.locator("#config tr[data-row] td").first().boundingBox())?.width).toBeGreaterThan(250); // its keys are not broken
     await page.getByLabel("Find").fill("");
     await page.getByLabel("only what is set").check();
     await expect(page.locator("#config tr[data-row]", { hasText: "inputs.tail" }).first()).toBeVisible();
