@@ -134,7 +134,7 @@ func (s *Source) gaps(times []int64) *plot.Picture {
 	h := explain.Gaps(times, bins, explain.Near(w))
 	note := "no two calls with times"
 	if h.Total > 0 {
-		note = fmt.Sprintf("half of %s within %s, a tenth each below %s and above %s", human.Count(h.Total), human.Duration(h.Median), human.Duration(h.P10), human.Duration(h.P90))
+		note = fmt.Sprintf("%s: half are at most %s, a tenth at most %s, a tenth at least %s", human.Plural(h.Total, "gap"), length(h.Median), length(h.P10), length(h.P90))
 	}
 	peak, alt := plot.Peak{}, ""
 	if s.timed() {
@@ -148,6 +148,14 @@ func (s *Source) gaps(times []int64) *plot.Picture {
 		}
 	}
 	return plot.Histogram(s.caption("gaps", "Time between callbacks", note, alt), plot.Bins{Counts: h.Bins, Start: h.Start, Width: h.Width, Label: h.Label, Above: h.Above}, peak)
+}
+
+// length returns a gap as finely as the period beside it, to which it is compared.
+func length(gap time.Duration) string {
+	if gap < 100*time.Millisecond {
+		return human.Duration(gap)
+	}
+	return finding.Every(gap.Seconds())
 }
 
 // stretches draws when the timer of the row ran.

@@ -68,6 +68,19 @@ func TestThePeriodOfTheModelIsInTheGaps(t *testing.T) {
 	}
 }
 
+func TestGapsAreToldAsFinelyAsThePeriod(t *testing.T) {
+	for every, want := range map[time.Duration]string{
+		15930 * time.Millisecond: "39 gaps: half are at most 16s, a tenth at most 16s, a tenth at least 16s",
+		4470 * time.Millisecond:  "39 gaps: half are at most 4.5s, a tenth at most 4.5s, a tenth at least 4.5s",
+		30 * time.Millisecond:    "39 gaps: half are at most 30ms, a tenth at most 30ms, a tenth at least 30ms",
+	} {
+		p := find(t, OfCalls(Source{Result: findingtest.Ranked(), Calls: calls(40, every)}), "gaps")
+		if p.Note != want {
+			t.Errorf("a call every %v: got %q, want %q", every, p.Note, want)
+		}
+	}
+}
+
 func TestBytesOfCallsStandWhereTheWindowHasNone(t *testing.T) {
 	r := findingtest.Unseen()
 	all := OfCalls(Source{Result: r, Calls: calls(600, time.Hour)})

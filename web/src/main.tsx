@@ -92,6 +92,10 @@ function Shell({ me, dark, setDark, logout }: { me: Me; dark: boolean; setDark: 
   useEffect(() => {
     document.title = `${name} · Fresnel`;
   }, [name]);
+  // On a phone the names of the pages scroll: the one that is open is in sight.
+  useEffect(() => {
+    document.querySelector(".bar nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }, [route.page]);
   const fallback = filtered[route.page];
   const carried = fallback || route.page === "finding" || route.page === "case" ? view : noView;
   const mine = entries.filter((e) => can(me, e.needs));

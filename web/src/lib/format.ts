@@ -68,6 +68,24 @@ export function bytes(n: number): string {
   return `${text.includes(".") ? text.replace(/\.?0+$/, "") : text} ${units[i]}`;
 }
 
+const countNames: Record<string, [one: string, many: string]> = {
+  stored: ["event stored", "events stored"],
+  rejected: ["record rejected", "records rejected"],
+  passed: ["record of another kind", "records of other kinds"],
+};
+
+/** What an input has brought: "1.2 kB read, 3 events stored". */
+export function inputCounts(counts: Record<string, number>): string {
+  return Object.entries(counts)
+    .filter(([, n]) => n > 0)
+    .map(([k, n]) => {
+      if (k.endsWith("bytes")) return `${bytes(n)} ${k === "bytes" ? "read" : k.replace("_bytes", "").replaceAll("_", " ")}`;
+      const [one, many] = countNames[k] ?? [k.replaceAll("_", " "), k.replaceAll("_", " ")];
+      return plural(n, one, many);
+    })
+    .join(", ");
+}
+
 export function number(n: number): string {
   if (n === 0) return "0";
   const size = Math.abs(n);
@@ -77,7 +95,7 @@ export function number(n: number): string {
 }
 
 export function probability(p: number): string {
-  return p <= 1e-300 ? "less than 1e-300" : p < 0.001 ? p.toExponential(1).replace("e-", "e-") : number(p);
+  return p <= 1e-300 ? "less than 1e-300" : p < 0.001 ? p.toExponential(1) : number(p);
 }
 
 export type Level = "high" | "medium" | "some" | "low" | "unranked";

@@ -92,15 +92,22 @@ export function told({ data: w, error, busy }: Tried<WhatIf>, changed: boolean):
   if (error || !w) return "";
   if (!changed) return "Nothing is changed yet: move a slider, or type a value.";
   const back = w.looked_back === "events" ? " The timing model looked back on events anew." : "";
-  return `${count(w.appear.total)} appear, ${count(w.go.total)} go, ${count(w.move.total)} move, ${count(w.unchanged)} stay as they are (in ${number(w.took_ms / 1000)} s).${back}`;
+  const did = (n: number, one: string, many: string) => `${count(n)} ${n === 1 ? one : many}`;
+  const all = [
+    did(w.appear.total, "appears", "appear"),
+    did(w.go.total, "goes", "go"),
+    did(w.move.total, "moves", "move"),
+    did(w.unchanged, "stays as it is", "stay as they are"),
+  ];
+  return `${all.join(", ")} (in ${number(w.took_ms / 1000)} s).${back}`;
 }
 
 const levels = ["high", "medium", "some", "low"] as const;
 
 const sides: { name: string; title?: string; of: (s: Schema["WhatIfSide"]) => string }[] = [
   { name: "findings", of: (s) => count(s.findings) },
-  { name: "a day", title: "rows a day that an analyst gets", of: (s) => number(s.findings_a_day) },
-  { name: "per host and day", title: "of the hosts with findings", of: (s) => number(s.findings_a_host_day) },
+  { name: "rows a day", title: "rows a day that an analyst gets", of: (s) => number(s.findings_a_day) },
+  { name: "per host", title: "rows a day of each host with findings", of: (s) => number(s.findings_a_host_day) },
   ...levels.map((l) => ({ name: l, of: (s: Schema["WhatIfSide"]) => count(s.levels[l]) })),
   { name: "hosts", of: (s) => count(s.hosts) },
   { name: "cases", of: (s) => count(s.cases) },
@@ -153,6 +160,8 @@ const tags = { appear: "appears", go: "goes", move: "moves" };
 type Kind = (typeof kinds)[number];
 type Row = Schema["WhatIfRow"] & { kind: Kind };
 
+const reasonsOf = (r: Row) => <Reasons reasons={(r.after ?? r.before)?.reasons} most={3} against={1} />;
+
 function testsOf({ before, after }: Row): string {
   const tests = [before, after].filter((p) => p !== undefined).map((p) => p.beaconing_score ?? "–");
   return tests[0] === tests[1] ? String(tests[0]) : tests.join(" → ");
@@ -183,7 +192,6 @@ function Rows({ w, stale }: { w: WhatIf; stale: boolean }) {
     { head: "host", kind: "v", cell: (r) => <Text>{r.host}</Text> },
     { head: "destination", kind: "v", cell: (r) => (r.destination ? <Text>{r.destination}</Text> : <span class="muted">all</span>) },
     { head: "tests", kind: "n wide", title: "points of the four tests", cell: testsOf },
-    { head: "reasons", kind: "wide", cell: (r) => <Reasons reasons={(r.after ?? r.before)?.reasons} most={3} against={1} /> },
   ];
   return (
     <Panel
@@ -205,7 +213,7 @@ function Rows({ w, stale }: { w: WhatIf; stale: boolean }) {
         </Empty>
       ) : (
         <Stale on={stale}>
-          <Table label="Findings that change" columns={columns} rows={rows} id={(r) => `${r.kind} ${(r.after ?? r.before)?.id}`} />
+          <Table label="Findings that change" columns={columns} rows={rows} id={(r) => `${r.kind} ${(r.after ?? r.before)?.id}`} below={reasonsOf} />
         </Stale>
       )}
     </Panel>

@@ -155,7 +155,7 @@ function Sets({ filter, now }: { filter: Filter; now: Preview | null }) {
       head: "set",
       kind: "t",
       cell: (s) => (
-        <a class="row-link" href={`${here({ ...untouched, set: s.name })}#change`}>
+        <a class="row-link" href={`${here({ ...untouched, find: "", set: s.name })}#change`}>
           <Text>{s.name}</Text>
         </a>
       ),
@@ -218,7 +218,7 @@ function Change({ set, sets, end, done }: { set: FilterSet; sets: FilterSet[]; e
   const [remove, turnRemove] = useLines("remove");
   const [back, turnBack] = useLines("back");
   const [reset] = useParam("reset");
-  const [find, setFind] = useState("");
+  const [find, setFind] = useParam("find");
   const [asking, setAsking] = useState(false);
   const typed = valuesOf(text);
   const saving: Saving = reset ? { set: {}, forget: set.saved } : { set: settingsOf(set, { add: typed, remove, back }) };
@@ -265,7 +265,7 @@ function Change({ set, sets, end, done }: { set: FilterSet; sets: FilterSet[]; e
       <div class="inline">
         <label>
           Set
-          <select value={set.name} onChange={(e) => navigate(here({ ...untouched, set: e.currentTarget.value }), true)}>
+          <select value={set.name} onChange={(e) => navigate(here({ ...untouched, find: "", set: e.currentTarget.value }), true)}>
             {sets.map((s) => (
               <option key={s.name} value={s.name}>
                 {s.name}

@@ -8,9 +8,11 @@ import { full, offset } from "../lib/time";
 import { clause, link } from "../lib/url";
 import type { NumberTable } from "../plots/figure";
 import { Drawn } from "../plots/picture";
+import { Switch } from "../ui/asked";
 import { carry, useView } from "../ui/context";
 import { usePainted } from "../ui/lazy";
 import { Copy, Empty, Fact, Failed, Loading, Panel, Risk, Text, When, plain } from "../ui/parts";
+import { useParam } from "../ui/router";
 import { type Finding, flat, hostOf, kinds, placeOf, statsOf, timerOf } from "./document";
 import { Tests } from "./findings";
 
@@ -126,7 +128,7 @@ export function Drilldown({
           {f.fresnel.reasons?.length ? (
             <Points reasons={f.fresnel.reasons} />
           ) : (
-            <Empty title="The timing model and the rank said nothing of it">Only the four tests did, below.</Empty>
+            <Empty title="The timing model and the rank said nothing of it">Only the four tests did, above.</Empty>
           )}
         </Panel>
         <Panel
@@ -206,14 +208,14 @@ function Identity({ f }: { f: Finding }) {
       {rows.map(([k, v]) => (
         <div key={k}>
           <dt>{k}</dt>
-          <dd>
-            <Text>{v}</Text>
-          </dd>
+          <dd>{aTime.test(v) ? <When at={v} long /> : <Text>{v}</Text>}</dd>
         </div>
       ))}
     </dl>
   );
 }
+
+const aTime = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?Z$/;
 
 function Pictures({ f, drawn }: { f: Finding; drawn: Loaded<Schema["PictureList"]> }) {
   const view = useView();
@@ -430,8 +432,8 @@ function Destinations({ id, f }: { id: string; f: Finding }) {
 }
 
 function Events({ id, f }: { id: string; f: Finding }) {
-  const [scope, setScope] = useState<"finding" | "group">("finding");
-  const [order, setOrder] = useState<"desc" | "asc">("desc");
+  const [scope, setScope] = useParam("events", "finding");
+  const [order, setOrder] = useParam("order", "desc");
   const { pages, error, next, load, busy, reload } = usePages<Schema["EventList"]>(
     link(`/api/v1/findings/${id}/events`, { scope, order, limit: 20 }),
   );
@@ -452,17 +454,25 @@ function Events({ id, f }: { id: string; f: Finding }) {
       actions={
         <>
           {f.fresnel.destination && (
-            <div class="switch" role="group" aria-label="Which events">
-              {(["finding", "group"] as const).map((k) => (
-                <button key={k} type="button" aria-pressed={scope === k} onClick={() => setScope(k)}>
-                  {k === "finding" ? "to this destination" : "all of the group"}
-                </button>
-              ))}
-            </div>
+            <Switch
+              label="Which events"
+              value={scope}
+              options={[
+                ["finding", "to this destination"],
+                ["group", "all of the group"],
+              ]}
+              choose={setScope}
+            />
           )}
-          <button type="button" class="small" onClick={() => setOrder(order === "desc" ? "asc" : "desc")}>
-            {order === "desc" ? "newest first" : "oldest first"}
-          </button>
+          <Switch
+            label="Which come first"
+            value={order}
+            options={[
+              ["desc", "newest first"],
+              ["asc", "oldest first"],
+            ]}
+            choose={setOrder}
+          />
           {events.length > 0 && <Copy text={() => events.map((e) => JSON.stringify(e)).join("\n")} label="Copy all shown" />}
         </>
       }
@@ -594,7 +604,7 @@ function Past({ id }: { id: string }) {
                   <th>run of</th>
                   <th class="n">risk</th>
                   <th class="n">period</th>
-                  <th class="n">jitter</th>
+                  <th class="n wide">jitter</th>
                   <th class="n">callbacks</th>
                   <th class="n" title="points of the four tests, 0 to 3; – where there were too few events">
                     tests
@@ -613,7 +623,7 @@ function Past({ id }: { id: string }) {
                       <Risk score={r.risk_score} />
                     </td>
                     <td class="n">{r.period_s === undefined ? "–" : every(r.period_s)}</td>
-                    <td class="n">{r.jitter === undefined ? "–" : jitter(r.jitter)}</td>
+                    <td class="n wide">{r.jitter === undefined ? "–" : jitter(r.jitter)}</td>
                     <td class="n">{r.callbacks === undefined ? "–" : count(r.callbacks)}</td>
                     <td class="n">{r.beaconing_score ?? "–"}</td>
                   </tr>

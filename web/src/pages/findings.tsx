@@ -1,18 +1,24 @@
 import { useMemo } from "preact/hooks";
 import type { Schema } from "../api/client";
 import { usePages } from "../api/hooks";
-import { ask, byRisk, findingsAsk, listingOf } from "../lib/asks";
+import { ask, byRisk, defaultFrom, findingsAsk, listingOf } from "../lib/asks";
 import { count, plural } from "../lib/format";
 import { and, clause, link } from "../lib/url";
 import { Asked, More } from "../ui/asked";
 import { carry, useView } from "../ui/context";
-import { findingColumns } from "../ui/findings";
-import { NoFindings, Panel, Reasons, Text, When } from "../ui/parts";
+import { PlaceBelow, findingColumns } from "../ui/findings";
+import { NoFindings } from "../ui/nothing";
+import { Panel, Reasons, Text, When } from "../ui/parts";
 import { here, useAddress } from "../ui/router";
 import { type Column, type Order, Table } from "../ui/table";
 import { type Finding, statsOf, tests } from "./document";
 
-const reasons = (f: Finding) => <Reasons reasons={f.fresnel.reasons} most={3} against={1} />;
+const below = (f: Finding) => (
+  <>
+    <PlaceBelow finding={f} />
+    <Reasons reasons={f.fresnel.reasons} most={3} against={1} />
+  </>
+);
 
 export function FindingsPage() {
   const view = useView();
@@ -71,7 +77,7 @@ export function FindingsPage() {
         <Asked of={list} what="the findings" rows={8}>
           {(first) =>
             first.findings.length === 0 ? (
-              <NoFindings />
+              <NoFindings usual={defaultFrom} />
             ) : (
               <>
                 <Table
@@ -80,7 +86,7 @@ export function FindingsPage() {
                   rows={list.pages.flatMap((l) => l.findings)}
                   id={(f) => f.fresnel.id + f.fresnel.run.end}
                   sorting={sorting}
-                  below={reasons}
+                  below={below}
                 />
                 <More of={list} what="more" total={total} />
               </>

@@ -6,11 +6,12 @@ import { count, plural } from "../lib/format";
 import { short, rfc3339 } from "../lib/time";
 import { and, clause, link } from "../lib/url";
 import { Numbers } from "../plots/figure";
-import { Lines } from "../plots/lines";
+import { Lines, mostUpright } from "../plots/lines";
 import { HeatMap, seriesClass } from "../plots/overview";
 import { Stale } from "../ui/asked";
 import { carry, useView } from "../ui/context";
-import { Empty, Failed, Loading, NoFindings, Panel, Text, When } from "../ui/parts";
+import { NoFindings } from "../ui/nothing";
+import { Empty, Failed, Loading, Panel, Text, When } from "../ui/parts";
 import { navigate } from "../ui/router";
 
 export function HostsPage() {
@@ -20,17 +21,18 @@ export function HostsPage() {
   const runs = useAPI<Schema["RunList"]>(link("/api/v1/runs", { from: params.from, to: params.to, limit: 500 }));
   const [on, setOn] = useState<number | null>(null);
   const o = overview.data;
-  // Steps before the first run say nothing: the lines begin where there is something to see.
-  const begin = useMemo(() => Math.max(0, (o?.steps.findIndex((s) => s.documents > 0) ?? 0) - 1), [o]);
+  // Steps before the first run say nothing: the lines begin with it, and are points where there was one run.
+  const begin = useMemo(() => Math.max(0, Math.min(o?.steps.findIndex((s) => s.documents > 0) ?? 0, (o?.steps.length ?? 0) - 2)), [o]);
+  const top = useMemo(() => (o ? [...o.top_processes].sort((a, b) => b.hosts - a.hosts) : []), [o]);
   const at = useMemo(() => (o ? o.steps.slice(begin).map((s) => Date.parse(s.at) / 1000) : []), [o, begin]);
   const lines = useMemo(
-    () => (o ? o.top_processes.map((p, i) => ({ name: p.process, values: p.steps.slice(begin), className: seriesClass(i) })) : []),
-    [o, begin],
+    () => top.map((p, i) => ({ name: p.process, values: p.steps.slice(begin), className: seriesClass(i) })),
+    [top, begin],
   );
   const ends = useMemo(() => runs.data?.runs.map((r) => Date.parse(r.end) / 1000) ?? [], [runs.data]);
   if (overview.error && !o) return <Failed what="The hosts over time" error={overview.error} retry={overview.reload} />;
   if (!o) return <Loading what="hosts over time" rows={8} />;
-  if (o.findings === 0) return <NoFindings wider="now-30d" />;
+  if (o.findings === 0) return <NoFindings usual={hostsFrom} />;
   if (o.processes === 0)
     return (
       <Empty title="The findings of this time name no process">
@@ -47,7 +49,7 @@ export function HostsPage() {
       { from: rfc3339(ms), to: rfc3339(ms + o.step_s * 1000 - 1000), view: "all" },
     );
   const open = (i: number, step: number) => {
-    const p = o.top_processes[i];
+    const p = top[i];
     const t = at[step];
     if (p && t !== undefined) navigate(of(p.process, t * 1000));
   };
@@ -56,7 +58,7 @@ export function HostsPage() {
       <Panel
         id="lines"
         title="Hosts affected over time, by process"
-        note={`Hosts with findings of the ${plural(lines.length, "process", "processes")} with the most findings; marks at the lower edge are the ends of runs. Click a line for its findings.`}
+        note={`Hosts with findings of the ${plural(lines.length, "process", "processes")} with the most findings; the list has how many in all. ${ends.length > mostUpright ? "Marks at the lower edge" : "Upright lines"} are the ends of runs. Click a line for its findings.`}
       >
         <Stale on={overview.stale} class="stack wide-stack">
           <div class="figure">
@@ -70,7 +72,7 @@ export function HostsPage() {
             />
             <p class="readout" data-say aria-hidden="true" />
             <Numbers
-              head={["time", ...o.top_processes.map((p) => p.process)]}
+              head={["time", ...top.map((p) => p.process)]}
               rows={() =>
                 o.steps
                   .map((step, i) => ({ step, i }))
@@ -78,7 +80,7 @@ export function HostsPage() {
                   .reverse()
                   .map(({ step, i }) => [
                     <When key="t" at={step.at} />,
-                    ...o.top_processes.map((p) => {
+                    ...top.map((p) => {
                       const hosts = p.steps[i] ?? 0;
                       return hosts === 0 ? (
                         "0"
@@ -93,7 +95,7 @@ export function HostsPage() {
             />
           </div>
           <ol class="legend">
-            {o.top_processes.map((p, k) => (
+            {top.map((p, k) => (
               <li
                 key={p.process}
                 class={`${seriesClass(k)}${on === null || on === k ? "" : " dim"}`}

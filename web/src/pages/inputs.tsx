@@ -1,6 +1,6 @@
 import type { Schema } from "../api/client";
 import { useAPI } from "../api/hooks";
-import { bytes, count } from "../lib/format";
+import { bytes, count, inputCounts } from "../lib/format";
 import { ago } from "../lib/time";
 import { Asked } from "../ui/asked";
 import { Dot, Empty, Fact, Panel, Text, When } from "../ui/parts";
@@ -14,18 +14,6 @@ const healthNames: Record<string, string> = {
   failing: "failing: the last attempt ended in an error",
 };
 
-/** "3 events, 1.2 kB read" */
-function countsOf(i: Input): string {
-  return Object.entries(i.counts)
-    .filter(([, n]) => n > 0)
-    .map(([k, n]) =>
-      k.endsWith("bytes")
-        ? `${bytes(n)} ${k === "bytes" ? "read" : k.replace("_bytes", "").replaceAll("_", " ")}`
-        : `${count(n)} ${k.replaceAll("_", " ")}`,
-    )
-    .join(", ");
-}
-
 const columns: Column<Input>[] = [
   { head: "input", kind: "v", cell: (i) => <Text>{i.name}</Text> },
   { head: "kind", cell: (i) => i.kind },
@@ -33,7 +21,7 @@ const columns: Column<Input>[] = [
     head: "health",
     cell: (i) => (
       <>
-        <Dot of={i.health === "ok" || i.health === "idle" ? i.health : "bad"} /> {healthNames[i.health] ?? i.health}
+        <Dot of={i.health === "ok" || i.health === "idle" ? i.health : "bad"} /> {i.health === "idle" && !i.last_event ? "idle: nothing has come yet" : (healthNames[i.health] ?? i.health)}
       </>
     ),
   },
@@ -46,7 +34,7 @@ const columns: Column<Input>[] = [
       </>
     ),
   },
-  { head: "counts", cell: (i) => countsOf(i) || <span class="muted">nothing yet</span> },
+  { head: "counts", cell: (i) => inputCounts(i.counts) || <span class="muted">nothing yet</span> },
   {
     head: "last error",
     kind: "v",

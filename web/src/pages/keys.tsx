@@ -25,7 +25,7 @@ export function KeysPage() {
     const form = new FormData(element);
     const chosen = scopes.map(([s]) => s).filter((s) => form.get(s));
     if (chosen.length === 0) {
-      toast("Choose what the key is for: ingest, read or write.", "bad");
+      toast("Choose what the key may do: send events, read findings or make runs.", "bad");
       return;
     }
     const until = String(form.get("until"));
@@ -52,7 +52,7 @@ export function KeysPage() {
   const columns: Column<Key>[] = [
     { head: "what for", kind: "v", cell: (k) => <Text>{k.name}</Text> },
     { head: "id", kind: "code", cell: (k) => k.id },
-    { head: "may", cell: (k) => k.scopes.join(", ") },
+    { head: "may", cell: (k) => k.scopes.map((s) => scopes.find(([name]) => name === s)?.[1] ?? s).join(", ") },
     {
       head: "made",
       kind: "t wide",

@@ -1,7 +1,7 @@
 import { useCallback, useEffect, useMemo, useState } from "preact/hooks";
 import type { Schema } from "../api/client";
 import { useAPI } from "../api/hooks";
-import { ask, overviewAsk } from "../lib/asks";
+import { ask, defaultFrom, overviewAsk } from "../lib/asks";
 import { count, duration, plural } from "../lib/format";
 import { ago } from "../lib/time";
 import { and, clause, link } from "../lib/url";
@@ -9,8 +9,9 @@ import { HostStack, ProcessMap } from "../plots/overview";
 import { Strip } from "../plots/strip";
 import { Asked, More, Stale, Still, Switch } from "../ui/asked";
 import { can, carry, useMe, useView } from "../ui/context";
-import { findingColumns } from "../ui/findings";
-import { Dot, Fact, NoFindings, Panel, Reasons, Risk, Text, When } from "../ui/parts";
+import { PlaceBelow, findingColumns } from "../ui/findings";
+import { NoFindings } from "../ui/nothing";
+import { Dot, Fact, Panel, Reasons, Risk, Text, When } from "../ui/parts";
 import { here, useCount, useParam } from "../ui/router";
 import { type Column, Table } from "../ui/table";
 
@@ -188,16 +189,17 @@ function Cases({ often, strips: wanted }: { often: number; strips: boolean }) {
   const strips = list?.strips;
   const strip = useCallback(
     (c: CaseLine) =>
-      strips && c.strip ? (
+      strips && c.strip?.some((n) => n > 0) ? (
         <Strip calls={c.strip} of={strips} />
       ) : (
-        <span class="muted strip">{strips ? "its events cannot be told" : ""}</span>
+        <span class="muted strip">{!strips ? "" : c.strip ? "no call in this time" : "its events cannot be told"}</span>
       ),
     [strips?.from, strips?.step_s],
   );
   const below = useCallback(
     (c: CaseLine) => (
       <>
+        <PlaceBelow finding={c.lead} of={c} />
         <div class="phone">{strip(c)}</div>
         <Reasons reasons={c.lead.fresnel.reasons} most={3} against={1} />
       </>
@@ -226,12 +228,14 @@ function Cases({ often, strips: wanted }: { often: number; strips: boolean }) {
     <Panel
       id="cases"
       title="Cases"
-      note={list && `${plural(list.total, "case")}, the riskiest first. A case is all findings of one server or one implant.`}
+      note={
+        list && list.total > 0 && `${plural(list.total, "case")}, the riskiest first. A case is all findings of one server or one implant.`
+      }
     >
       <Asked of={{ ...cases, data: list }} what="the cases" rows={6}>
         {(list) =>
           list.cases.length === 0 ? (
-            <NoFindings />
+            <NoFindings usual={defaultFrom} />
           ) : (
             <>
               <Table label="Cases" columns={columns} rows={list.cases} id={(c) => c.lead.fresnel.id} below={below} />

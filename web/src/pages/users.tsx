@@ -11,8 +11,8 @@ type User = Schema["User"];
 
 const roles: Record<string, string> = {
   viewer: "sees findings",
-  analyst: "and makes runs, sees the service",
-  admin: "and manages users and keys",
+  analyst: "also makes runs and tries settings",
+  admin: "also saves settings, manages users and keys",
 };
 
 export function UsersPage() {

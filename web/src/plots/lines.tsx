@@ -10,6 +10,9 @@ export interface Line {
   className: string;
 }
 
+/** Of how many runs the ends stand as lines through the plot. More would hide it: they are ticks along the lower edge. */
+export const mostUpright = 60;
+
 /** Lines over time with uPlot, and the ends of runs as marks. Colours come from the styles of the page. */
 export function Lines({
   at,
@@ -72,8 +75,7 @@ export function Lines({
         hooks: {
           drawAxes: [
             (u) => {
-              // Runs stand as ticks along the lower edge; so many lines through the plot would hide it.
-              const tall = runs.length > 60 ? 6 : u.bbox.height;
+              const tall = runs.length > mostUpright ? 6 : u.bbox.height;
               u.ctx.save();
               u.ctx.strokeStyle = grid;
               u.ctx.lineWidth = 1;

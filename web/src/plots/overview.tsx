@@ -213,8 +213,8 @@ function Blocks(props: {
 /** Processes by the number of their findings; the colour is the highest risk. */
 export function ProcessMap({ o }: { o: Overview }) {
   const view = useView();
-  const w = 620;
-  const h = 330;
+  // On a phone it is drawn as narrow as it is shown, so that names can be read.
+  const [w, h] = matchMedia("(max-width: 760px)").matches ? [350, 400] : [620, 330];
   const boxes = treemap(
     o.top_processes.map((p) => p.findings),
     w,

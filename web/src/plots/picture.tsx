@@ -99,8 +99,26 @@ function ticksOf(t: Schema["Ticks"], node: SVGSVGElement) {
 const heads: Record<string, string> = { time: "from", period: "period" };
 const names: Record<string, string> = { count: "events", bytes: "mean bytes", number: "autocovariance" };
 
+const tickHead = ["time", "after the one before", "calls", "without an answer"];
+
+/** How many ticks stand in words: whoever wants all has the events. */
+const mostTicks = 1000;
+
+/** The ticks of a picture of calls, the newest first. */
+export function callsOf(t: Schema["Ticks"] | undefined): string[][] {
+  if (!t) return [];
+  const failed = new Set(t.failed);
+  let at = t.first_ms;
+  const rows = [0, ...t.gaps_ms].map((gap, i) => {
+    at += gap;
+    return [full(at), i > 0 ? duration(gap / 1000) : "–", count(t.calls[i] ?? 1), failed.has(i) ? "yes" : "no"];
+  });
+  return rows.slice(-mostTicks).reverse();
+}
+
 /** All values of a picture; of buckets those that have any. */
 function numbersOf(p: Picture): NumberTable | null {
+  if (p.ticks) return { head: tickHead, rows: () => callsOf(p.ticks) };
   const a = p.across;
   if (!a) return null;
   const say = units[p.unit ?? ""] ?? number;

@@ -9,7 +9,7 @@ import type { Column } from "./table";
 export interface Line {
   finding: Finding;
   href: string;
-  of?: Schema["CaseLine"];
+  of?: Schema["CaseLine"] | undefined;
 }
 
 /** What every list of findings says first. */
@@ -53,15 +53,10 @@ export function findingColumns<T>(lineOf: (row: T) => Line): Column<T>[] {
     }),
     column({
       head: "destination",
-      kind: "v d",
+      kind: "v d wide",
       sort: "fresnel.destination",
       order: "asc",
-      cell: ({ finding, of }) => (
-        <>
-          <Text>{placeOf(finding)}</Text>
-          <Others all={of?.destinations} own={placeOf(finding)} />
-        </>
-      ),
+      cell: ({ finding, of }) => <Place finding={finding} of={of} />,
     }),
     column({
       head: "period",
@@ -82,6 +77,24 @@ export function findingColumns<T>(lineOf: (row: T) => Line): Column<T>[] {
       },
     }),
   ];
+}
+
+function Place({ finding, of }: Pick<Line, "finding" | "of">) {
+  return (
+    <>
+      <Text>{placeOf(finding)}</Text>
+      <Others all={of?.destinations} own={placeOf(finding)} />
+    </>
+  );
+}
+
+/** The destination below a row: on a phone it has no column, for which names are too long. */
+export function PlaceBelow(line: Pick<Line, "finding" | "of">) {
+  return (
+    <p class="phone place">
+      <span class="muted">→</span> <Place {...line} />
+    </p>
+  );
 }
 
 /** How many others there are, which the pointer tells. The API names 20 at most. */

@@ -7,11 +7,12 @@ export function watchKeys(help: () => void): () => void {
     if (document.querySelector("dialog[open]")) return;
     switch (e.key) {
       case "/": {
-        const filter = document.getElementById("filter");
+        // Pages without the filter have a list that is searched, or nothing to filter.
+        const filter = document.querySelector<HTMLInputElement>("#filter, main input[type=search]");
         if (!filter) return;
         e.preventDefault();
         filter.focus();
-        (filter as HTMLInputElement).select();
+        filter.select();
         return;
       }
       case "?":

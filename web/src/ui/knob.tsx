@@ -1,3 +1,4 @@
+import { Fragment } from "preact";
 import { useState } from "preact/hooks";
 import { type Control, numbersOf, textOf } from "../lib/tuning";
 import { Text } from "./parts";
@@ -42,7 +43,16 @@ function Field({ control: c, value, problem, change, id }: Props & { id: string 
     "aria-describedby": problem ? `${id}-doc ${id}-wrong` : `${id}-doc`,
     "aria-invalid": problem ? true : undefined,
   };
-  const label = <label for={id}>{c.name}</label>;
+  const label = (
+    <label for={id}>
+      {c.name.split(/(?<=_)/).map((word) => (
+        <Fragment key={word}>
+          {word}
+          <wbr />
+        </Fragment>
+      ))}
+    </label>
+  );
   if (c.kind === "switch")
     return (
       <div class="line">

@@ -26,7 +26,7 @@ export function lazy<P extends object>(load: () => Promise<ComponentType<P>>): C
       return (
         <Empty title="This page could not be loaded">
           <p>
-            The service may have been renewed since.{" "}
+            The service does not answer, or has been renewed since.{" "}
             <button type="button" onClick={() => location.reload()}>
               Load it again
             </button>

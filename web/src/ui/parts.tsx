@@ -4,9 +4,7 @@ import type { APIError } from "../api/client";
 import { caretLine } from "../lib/complete";
 import { type Level, levelOf, points } from "../lib/format";
 import { safe } from "../lib/safe";
-import { full, rangeName, short, utc } from "../lib/time";
-import { useView } from "./context";
-import { here } from "./router";
+import { full, short, utc } from "../lib/time";
 
 /** Text out of a log. It is never anything but text. */
 export function Text({ children }: { children: string | undefined }) {
@@ -93,25 +91,6 @@ export function Empty({ title, children }: { title: string; children?: Component
       <p class="title">{title}</p>
       <div>{children}</div>
     </div>
-  );
-}
-
-/** What to do where a filter and a time have no finding. */
-export function NoFindings({ wider = "now-7d" }: { wider?: string }) {
-  const { q } = useView();
-  return (
-    <Empty title={q ? "No finding fits the filter in this time" : "No finding in this time"}>
-      <p>
-        {q ? (
-          <>
-            <a href={here({ q: "" })}>Remove the filter</a>, or{" "}
-          </>
-        ) : (
-          "Runs look for beacons every hour. "
-        )}
-        <a href={here({ from: wider, to: "" })}>look at the {rangeName(wider, "")}</a>.
-      </p>
-    </Empty>
   );
 }
 

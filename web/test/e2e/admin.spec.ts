@@ -32,6 +32,8 @@ test.describe("an admin", () => {
 
   test("makes a user, whose password is shown once, and removes them", async ({ page }) => {
     await open(page, "/users");
+    const tops = await page.locator("#users .inline > label").evaluateAll((all) => all.map((e) => e.getBoundingClientRect().top));
+    expect(new Set(tops).size).toBe(1); // fields and lists are of one height
     await page.getByLabel("Name", { exact: true }).fill("m.ito");
     await page.getByRole("button", { name: "Add a user" }).click();
     const dialog = page.getByRole("dialog");
@@ -64,6 +66,11 @@ test.describe("an admin", () => {
 
   test("makes a key, whose secret is shown once, and revokes it", async ({ page, request }) => {
     await open(page, "/keys");
+    await page.getByLabel("What for").fill("nothing");
+    await page.getByLabel("send events").uncheck();
+    await page.getByRole("button", { name: "Make a key" }).click();
+    await expect(page.locator(".toast.bad")).toContainText("send events, read findings or make runs");
+    await page.getByLabel("send events").check();
     await page.getByLabel("What for").fill("<b>filebeat</b>");
     await page.getByRole("button", { name: "Make a key" }).click();
     const dialog = page.getByRole("dialog");
@@ -73,6 +80,7 @@ test.describe("an admin", () => {
     expect(me.scopes).toEqual(["ingest"]);
     await page.keyboard.press("Escape");
     const row = page.locator("#keys tr", { hasText: "<b>filebeat</b>" });
+    await expect(row).toContainText("send events");
     await row.getByRole("button", { name: "Revoke" }).click();
     await page.getByRole("button", { name: "Revoke it" }).click();
     await expect(row).toHaveCount(0);
@@ -80,8 +88,11 @@ test.describe("an admin", () => {
 
   test("finds settings", async ({ page }) => {
     await open(page, "/config");
+    await page.keyboard.press("/");
+    await expect(page.getByLabel("Find")).toBeFocused();
     await page.getByLabel("Find").fill("max_jitter");
     await expect(page.locator("#config tr[data-row]")).toHaveCount(1);
+    expect((await page.locator("#config tr[data-row] td").first().boundingBox())?.width).toBeGreaterThan(250); // its keys are not broken
     await page.getByLabel("Find").fill("");
     await page.getByLabel("only what is set").check();
     await expect(page.locator("#config tr[data-row]", { hasText: "inputs.tail" }).first()).toBeVisible();

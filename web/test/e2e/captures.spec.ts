@@ -179,7 +179,7 @@ test("the filter finds a server, and hosts without processes are told so", async
 
 test("tuning tells that a server that is let through is not found any more", async ({ page }) => {
   await open(page, `/tuning?end=${ends.icedid}&set=${encodeURIComponent(`filter.sets.local_destinations.add=[${icedid.server}/32]`)}`);
-  await expect(page.locator("#effect p[role=status]")).toContainText("0 appear, 1 go, 0 move, 1 stay as they are");
+  await expect(page.locator("#effect p[role=status]")).toContainText("0 appear, 1 goes, 0 move, 1 stays as it is");
   const row = page.locator("#rows tr[data-row]");
   await expect(row).toHaveCount(1);
   await expect(row).toContainText(icedid.server);

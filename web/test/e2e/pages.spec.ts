@@ -17,7 +17,7 @@ test.describe("overview", () => {
     expect(risks.length).toBeGreaterThan(3);
     expect(risks.map(Number)).toEqual(risks.map(Number).sort((a, b) => b - a));
     await expect(page.locator("#cases .chip").first()).toContainText(/[+−]\d/);
-    await expect(page.locator("#cases .strip").first()).toHaveAttribute("aria-label", /calls? in \d+ of 9\d stretches of /);
+    await expect(page.locator("#cases svg.strip").first()).toHaveAttribute("aria-label", /calls? in \d+ of 9\d stretches of /);
     await expect(page.locator(".health")).toContainText("last up to");
     await expect(page.locator(".health")).toContainText("Inputs");
     await accessible(page);
@@ -135,6 +135,14 @@ test.describe("overview", () => {
     await expect(first).toHaveAttribute("aria-label", new RegExp(`in ${filled.length} of ${strips.buckets} stretches of 15m`));
     const bars = (await first.locator("path.fill").getAttribute("d"))?.match(/M/g);
     expect(bars).toHaveLength(filled.length);
+    // Of calls that all were before the range there is no empty picture.
+    await page.route("**/api/v1/cases?**strip=96", async (r) => {
+      const body = await (await r.fetch()).json();
+      body.cases[0].strip = body.cases[0].strip.map(() => 0);
+      await r.fulfill({ json: body });
+    });
+    await page.reload();
+    await expect(page.locator("#cases td .strip").first()).toHaveText("no call in this time");
   });
 
   test("pictures have their numbers in words", async ({ page, request }) => {
@@ -153,8 +161,27 @@ test.describe("overview", () => {
     await open(page, "/?q=host.name%3A%20nowhere");
     await expect(page.getByText("No finding fits the filter in this time")).toBeVisible();
     await accessible(page);
+    await expect(page.locator("#cases")).toContainText("The newest run looked at the time up to");
+    await expect(page.locator("#cases").getByRole("link", { name: "look at the last 7 days" })).toHaveAttribute(
+      "href",
+      "/?q=host.name%3A%20nowhere&from=now-7d",
+    );
     await page.getByRole("link", { name: "Remove the filter" }).click();
     await expect(page.locator("#cases tr[data-row]").first()).toBeVisible();
+  });
+
+  test("leads to the newest run where it is of long ago, and to a wider range else", async ({ page, request }) => {
+    const { runs } = await (await request.get("/api/v1/runs?limit=1")).json();
+    await page.route("**/api/v1/runs?limit=1", (r) => r.fulfill({ json: { runs: [{ ...runs[0], end: "2018-08-01T12:00:00Z" }] } }));
+    await open(page, "/?q=host.name%3A%20nowhere");
+    await page.locator("#cases").getByRole("link", { name: "look at the week up to the newest run" }).click();
+    await expect(page).toHaveURL("/?q=host.name%3A%20nowhere&from=2018-07-25T12%3A00%3A00Z&to=2018-08-01T12%3A00%3A00Z");
+    await expect(page.locator("#cases").getByRole("link", { name: "look at the last 6 hours" })).toBeVisible();
+    await page.route("**/api/v1/runs?limit=1", (r) => r.fulfill({ json: { runs: [] } }));
+    await open(page, "/findings?q=host.name%3A%20nowhere");
+    await expect(page.getByText("Nothing has been looked at yet")).toBeVisible();
+    await page.getByRole("link", { name: "see whether they come" }).click();
+    await expect(page).toHaveURL("/inputs");
   });
 
   test("says what to do where the service fails", async ({ page, bad }) => {
@@ -321,6 +348,7 @@ test.describe("a finding", () => {
     await counts.hover();
     await expect(page.locator("#tests .readout")).toContainText(/^\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}: \d+$/);
     for (const [id, picture] of [
+      ["rhythm", 0],
       ["rhythm", 1],
       ["rhythm", 2],
       ["tests", 0],
@@ -376,8 +404,14 @@ test.describe("a finding", () => {
       .click();
     await expect.poll(() => rows.count()).toBeGreaterThan(before);
     await page.getByRole("button", { name: "all of the group" }).click();
+    await page.getByRole("button", { name: "oldest first" }).click();
     await settled(page);
-    await expect(rows.first()).toBeVisible();
+    const oldest = (await rows.first().locator("time").textContent()) ?? "";
+    await page.reload();
+    await settled(page);
+    for (const name of ["all of the group", "oldest first"])
+      await expect(page.getByRole("button", { name })).toHaveAttribute("aria-pressed", "true"); // a link restores it
+    await expect(rows.first().locator("time")).toHaveText(oldest);
   });
 
   test("leads to its report, its host and its other runs", async ({ page, context }) => {
@@ -437,6 +471,17 @@ test.describe("hosts over time", () => {
   });
 });
 
+test("the list of the lines has the hosts of each, the most first", async ({ page }) => {
+  await open(page, "/hosts");
+  const hosts = (await page.locator("#lines .legend b").allTextContents()).map(Number);
+  expect(hosts.length).toBeGreaterThan(3);
+  expect(hosts).toEqual([...hosts].sort((a, b) => b - a));
+  await expect(page.locator("#lines > header")).toContainText("Upright lines are the ends of runs"); // of a day
+  await page.locator("#lines .numbers summary").click();
+  const names = await page.locator("#lines .legend span").allTextContents();
+  expect((await page.locator("#lines .numbers th").allTextContents()).slice(1)).toEqual(names);
+});
+
 test.describe("hostile names of a log", () => {
   test("stay text wherever they are shown", async ({ page }) => {
     const q = encodeURIComponent('process.name: "<img src=x onerror=\\"document.title=\'owned\'\\">.exe"');
@@ -453,6 +498,8 @@ test.describe("hostile names of a log", () => {
     await expect(page.locator(".subject")).toContainText(hostile.process);
     await expect(page.locator(".subject")).toContainText(hostile.host);
     await expect(page.locator(".subject")).toContainText("evil\\u202emoc.example");
+    const ingested = page.locator("#who .pairs div", { hasText: "event.ingested" }).locator("time");
+    await expect(ingested).toHaveAttribute("title", /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC$/);
     expect(await page.locator("img").count()).toBe(0);
     expect(await page.title()).not.toContain("owned");
   });
@@ -507,10 +554,18 @@ test("pages can be used on a phone", async ({ page }) => {
   for (const path of ["/", "/findings", "/hosts", "/runs", "/inputs", "/config", "/users", "/keys", "/audit", "/filters", "/tuning"]) {
     await open(page, path);
     await fits(page);
+    await expect(page.locator(".bar nav [aria-current]")).toBeInViewport({ ratio: 0.9 });
     await accessible(page);
   }
   await open(page, "/");
   await expect(page.locator("#cases .phone .strip").first()).toBeVisible();
+  await expect(page.locator("#cases .place").first()).toContainText(/→ \S+/);
+  const legible = () =>
+    page
+      .locator("#processes svg text")
+      .first()
+      .evaluate((e: SVGTextElement) => 12 * (e.getScreenCTM()?.a ?? 0));
+  expect(await legible()).toBeGreaterThan(10);
   await page.locator('#cases a.row-link[href^="/findings/"]').first().click();
   await settled(page);
   await fits(page);

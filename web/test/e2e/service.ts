@@ -18,7 +18,12 @@ function hostileEvents(start: number, hours: number): string {
   for (let t = start; t < start + hours * 3600; t += 60) {
     lines += `${JSON.stringify({
       "@timestamp": new Date(t * 1000 + 250).toISOString(),
-      event: { category: ["network"], action: "disconnect_received", duration: 40e6 },
+      event: {
+        category: ["network"],
+        action: "disconnect_received",
+        duration: 40e6,
+        ingested: new Date(t * 1000 + 5250).toISOString(),
+      },
       host: { name: hostile.host },
       process: { name: hostile.process },
       user: { name: "<b>x</b>" },

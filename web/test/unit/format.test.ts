@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { bytes, count, duration, every, jitter, levelOf, number, plural, points } from "../../src/lib/format";
+import { bytes, count, duration, every, inputCounts, jitter, levelOf, number, plural, points } from "../../src/lib/format";
 import { safe } from "../../src/lib/safe";
 
 describe("numbers read as in the reports", () => {
@@ -72,3 +72,9 @@ describe("text of logs is shown as it is, and nothing that misleads", () => {
     ["Müller 日本", "Müller 日本"],
   ])("%j is shown as %j", (text, want) => expect(safe(text)).toBe(want));
 });
+
+test.each<[Record<string, number>, string]>([
+  [{ bytes: 1234, stored: 3, rejected: 1, passed: 0 }, "1.23 kB read, 3 events stored, 1 record rejected"],
+  [{ stored: 1, passed: 2, behind_bytes: 10 }, "1 event stored, 2 records of other kinds, 10 B behind"],
+  [{ stored: 0 }, ""],
+])("an input with %o has brought %s", (counts, want) => expect(inputCounts(counts)).toBe(want));
