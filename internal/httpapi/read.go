@@ -247,8 +247,9 @@ func (a *API) each(ctx context.Context, l *look, f func(one *seen) (bool, error)
 			reach.Complete, reach.From = false, at(runs[i].End)
 		}
 		n += len(groups)
-		alone, known := uint32(0), true
+		var alone uint32
 		if l.group != "" {
+			var known bool
 			if alone, known = a.index.groupNumber(book, hash); !known {
 				groups = nil
 			}

@@ -273,7 +273,7 @@ func TestOf(t *testing.T) {
 	if g := s.Of(key("ws-1", "browser")); g == nil || g.Found || g.Case != -1 || g.Domain != "most.example.com" || g.Calls != 60 || !g.Tested {
 		t.Errorf("a group that is not found: got %+v, want the destination that it calls most", g)
 	}
-	if s.Of(key("ws-1", "browser")) != s.Of(key("ws-1", "browser")) {
+	if first, again := s.Of(key("ws-1", "browser")), s.Of(key("ws-1", "browser")); first != again {
 		t.Error("a group without a finding has another sighting each time")
 	}
 	if g := s.Of(key("ws-9", "shy")); g == nil || g.Found || g.Tested || g.QValue != 1 || g.Timing.PValue != 1 {
