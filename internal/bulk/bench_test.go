@@ -101,6 +101,9 @@ func BenchmarkAction(b *testing.B) {
 // TestAllocations checks that documents without an id cost no allocation, and the others one
 // a batch. What a garbage collection takes out of the pools is let pass.
 func TestAllocations(t *testing.T) {
+	if testing.Short() {
+		t.Skip("under the race detector pools forget at random")
+	}
 	h := handler(t, nothing, nil)
 	count := func(n int, action string) float64 {
 		return testing.AllocsPerRun(10, post(t, h, "/i/_bulk", "", []byte(sample(n, action))))
