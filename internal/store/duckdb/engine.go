@@ -3,6 +3,7 @@
 package duckdb
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -133,11 +134,18 @@ func (c *conn) query(ctx context.Context, f func(*chunk) error, sql string, args
 // stream is query for a result that may be larger than memory: it is made while it is handed
 // out. It is a transaction of its own.
 func (c *conn) stream(ctx context.Context, f func(*chunk) error, sql string) error {
-	return c.transaction(ctx, func() error {
+	err := c.transaction(ctx, func() error {
 		return c.run(ctx, f, func(r *lib.Result) error {
 			return c.execute(ctx, r, lib.ExecutePreparedStreaming, sql, nil)
 		})
 	})
+	// The engine stops what reads a stream when a thread that fills it fails, and may tell of that in
+	// the place of the error. Asked for all at once it tells the error.
+	var e *engineError
+	if errors.As(err, &e) && interrupted(e.kind, e.text) {
+		err = cmp.Or(c.exec(ctx, sql), err)
+	}
+	return err
 }
 
 func (c *conn) execute(ctx context.Context, r *lib.Result, execute func(lib.PreparedStatement, *lib.Result) lib.State, sql string, args []any) error {
@@ -285,10 +293,14 @@ type engineError struct {
 }
 
 func newError(ctx context.Context, kind lib.ErrorType, text string) error {
-	if err := ctx.Err(); err != nil && (kind == lib.ErrorTypeInterrupt || strings.HasPrefix(text, "INTERRUPT")) {
+	if err := ctx.Err(); err != nil && interrupted(kind, text) {
 		return err
 	}
 	return &engineError{kind, text}
+}
+
+func interrupted(kind lib.ErrorType, text string) bool {
+	return kind == lib.ErrorTypeInterrupt || strings.HasPrefix(text, "INTERRUPT")
 }
 
 func (e *engineError) Error() string {
