@@ -18,7 +18,6 @@ func (a *Analyzer) shape(l *level) (stat float64, n int) {
 	if len(s) < MinCalls-1 {
 		return 0, 0
 	}
-	spread := l.width()
 	trim := len(s) / 20
 	s = s[trim : len(s)-trim]
 	off := l.merge
@@ -35,16 +34,13 @@ func (a *Analyzer) shape(l *level) (stat float64, n int) {
 	logs += math.Log(product)
 	size := float64(len(s))
 	ratio := size * gammaRatio(math.Log(sum/size)-logs/size)
-	if l.heavy(spread) {
+	if l.heavy {
 		ratio = max(0, ratio-paretoRatio(max(s[0]-off, 1e-3), sum, logs, size))
 	}
 	// Log-normal gaps of wide spread fit a gamma distribution better than an exponential one
 	// too. Their longest gaps give them away.
-	return min(ratio, size*max(0, math.Log(exponentialSpread/spread))), len(s)
+	return min(ratio, size*max(0, math.Log(exponentialSpread/l.width))), len(s)
 }
-
-// width is how wide the gaps are, pauses apart.
-func (l *level) width() float64 { return l.widthOf(l.steady) }
 
 // widthOf is the (95 % - 5 % quantile) / median of sorted gaps, less the threshold.
 func (l *level) widthOf(sorted []float64) float64 {
@@ -62,16 +58,20 @@ const (
 	leastSpread  = 1.0
 )
 
-// heavy reports that the gaps, whose width is spread, may be heavy-tailed ones with a least length.
-func (l *level) heavy(spread float64) bool {
-	if spread > paretoSpread {
-		return true
+// measure finds how wide the gaps are, pauses apart, and whether they may be heavy-tailed ones with a least length.
+func (l *level) measure() {
+	l.width, l.heavy = 0, false
+	if len(l.steady) < MinCalls-1 {
+		return
 	}
-	if spread <= leastSpread || l.widthOf(l.sorted) <= pauseSpread {
-		return false
+	l.width = l.widthOf(l.steady)
+	switch {
+	case l.width > paretoSpread:
+		l.heavy = true
+	case l.width > leastSpread && l.widthOf(l.sorted) > pauseSpread:
+		at, _ := closestHalf(l.steady)
+		l.heavy = at <= len(l.steady)/12
 	}
-	at, _ := closestHalf(l.steady)
-	return at <= len(l.steady)/12
 }
 
 // closestHalf returns where the half of sorted gaps lies that are closest together (in logarithms).
@@ -197,11 +197,9 @@ func (a *Analyzer) local(l *level) (stat float64, n int) {
 	}
 	// Gaps of wide spread that are alike only roughly, as heavy-tailed ones with a least length
 	// are, have no timer.
-	bound, wide := math.Inf(1), false
+	bound := math.Inf(1)
 	if len(l.steady) >= MinCalls-1 {
-		spread := l.width()
-		bound = float64(n) * max(0, math.Log(exponentialSpread/spread))
-		wide = l.heavy(spread)
+		bound = float64(n) * max(0, math.Log(exponentialSpread/l.width))
 	}
 	var filled [localBins]uint8
 	count := 0
@@ -225,7 +223,7 @@ func (a *Analyzer) local(l *level) (stat float64, n int) {
 		}
 		stat = max(stat, sum)
 	}
-	if wide && stat > 0 {
+	if l.heavy && stat > 0 {
 		// Gaps of a Pareto distribution have logarithms of ratios with a Laplace distribution.
 		logs, norm := 0.0, 0.0
 		for _, bin := range filled[:count] {

@@ -84,6 +84,8 @@ type level struct {
 	sorted []float64 // the gaps that are not 0, sorted
 	steady []float64 // of these, the ones that are not pauses
 	cut    float64   // gaps above are pauses; +Inf where there are none
+	width  float64   // of steady, see widthOf; 0 where there are too few to tell
+	heavy  bool      // whether steady may be heavy-tailed
 }
 
 // Analyze looks at calls. With fewer than MinCalls callbacks the result has Kind None and
@@ -243,6 +245,7 @@ func (a *Analyzer) levels(c *Calls) []level {
 	}
 	for i := range a.level[:count] {
 		a.level[i].cutPauses()
+		a.level[i].measure()
 	}
 	return a.level[:count]
 }
