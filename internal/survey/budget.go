@@ -40,7 +40,7 @@ func (b *Budget) Allows(g *Sighting) bool {
 		switch n := float64(b.all + 1); {
 		case n <= fleet/2:
 			full = false
-		case n > fleet && g.Facts.Hosts > 0: // all hosts together keep to their room, too
+		case n > fleet: // all hosts together keep to their room, too
 			full = true
 		}
 	}

@@ -12,7 +12,7 @@ func TestBudget(t *testing.T) {
 	row := func(host string, source, dest netip.Addr, score, days float64, siblings int) *Sighting {
 		return &Sighting{
 			Source: source, Address: dest, Assessment: rank.Assessment{Score: score},
-			Facts: rank.Facts{HostName: host, DataSeconds: days * 86400, Siblings: siblings},
+			Facts: rank.Facts{HostName: host, Hosts: 1, DataSeconds: days * 86400, Siblings: siblings},
 		}
 	}
 	of := func(hosts int, rows ...*Sighting) []*Sighting {
@@ -26,11 +26,11 @@ func TestBudget(t *testing.T) {
 		rows []*Sighting
 		want []bool
 	}{
-		{"two a day", []*Sighting{row("a", inside, server, 50, 0.5, 0), row("a", inside, server, 40, 0.5, 0), row("a", inside, server, 30, 0.5, 0), row("b", inside, server, 30, 0.5, 0)}, []bool{true, true, false, true}},
+		{"two a day", of(2, row("a", inside, server, 50, 0.5, 0), row("a", inside, server, 40, 0.5, 0), row("a", inside, server, 30, 0.5, 0), row("b", inside, server, 30, 0.5, 0)), []bool{true, true, false, true}},
 		{"longer data", []*Sighting{row("a", inside, server, 50, 2, 0), row("a", inside, server, 40, 2, 0), row("a", inside, server, 30, 2, 0), row("a", inside, server, 20, 2, 0), row("a", inside, server, 10, 2, 0)}, []bool{true, true, true, true, false}},
 		{"high scores take room and need none", []*Sighting{row("a", inside, server, 90, 1, 0), row("a", inside, server, 80, 1, 0), row("a", inside, server, 70, 1, 0), row("a", inside, server, 50, 1, 0)}, []bool{true, true, true, false}},
 		{"a timer that moves", []*Sighting{row("a", inside, server, 9, 1, 6), row("a", inside, server, 8, 1, 6), row("a", inside, server, 7, 1, 6), row("a", inside, server, 6, 1, 0)}, []bool{true, true, true, true}},
-		{"a host of one", of(1, row("a", inside, server, 50, 1, 0), row("a", inside, server, 40, 1, 0), row("a", inside, server, 30, 1, 0)), []bool{true, true, false}},
+		{"a host of one", []*Sighting{row("a", inside, server, 50, 1, 0), row("a", inside, server, 40, 1, 0), row("a", inside, server, 30, 1, 0)}, []bool{true, true, false}},
 		{
 			"the best rows of a fleet", of(3, row("a", inside, server, 59, 1, 0), row("a", inside, server, 58, 1, 0), row("a", inside, server, 57, 1, 0), row("a", inside, server, 56, 1, 0),
 				row("b", inside, server, 55, 1, 0), row("c", inside, server, 54, 1, 0), row("b", inside, server, 53, 1, 0), row("c", inside, server, 52, 1, 0), row("c", inside, server, 70, 1, 0)),
