@@ -242,21 +242,25 @@ func (s *Store) RunsIn(ctx context.Context, fromEnd, toEnd int64, limit int) ([]
 }
 
 func (s *Store) readRuns(ctx context.Context, which string, args ...any) ([]store.Run, error) {
-	var runs []store.Run
-	err := s.read(func(c *conn) error {
-		runs = nil
+	return documents[store.Run](ctx, s, "run", "SELECT doc FROM "+mainName+".run "+which, args...)
+}
+
+// documents returns what the documents in JSON say that a query has in its only column.
+func documents[T any](ctx context.Context, s *Store, what, sql string, args ...any) (all []T, err error) {
+	err = s.read(func(c *conn) error {
+		all = nil
 		return c.query(ctx, func(ch *chunk) error {
 			for _, doc := range column[text](ch, 0) {
-				var r store.Run
-				if err := json.Unmarshal(doc.view(), &r); err != nil {
-					return fmt.Errorf("run: %w", err)
+				var one T
+				if err := json.Unmarshal(doc.view(), &one); err != nil {
+					return fmt.Errorf("%s: %w", what, err)
 				}
-				runs = append(runs, r)
+				all = append(all, one)
 			}
 			return nil
-		}, "SELECT doc FROM "+mainName+".run "+which, args...)
+		}, sql, args...)
 	})
-	return runs, err
+	return all, err
 }
 
 // mostKnown bounds the runs that are kept in memory: three months of hours.
@@ -571,19 +575,5 @@ func (s *Store) Trail(ctx context.Context, before int64, limit int) ([]store.Ent
 	if before != 0 {
 		which = fmt.Sprintf("WHERE number < %d ", before)
 	}
-	var all []store.Entry
-	err := s.read(func(c *conn) error {
-		all = nil
-		return c.query(ctx, func(ch *chunk) error {
-			for _, doc := range column[text](ch, 0) {
-				var e store.Entry
-				if err := json.Unmarshal(doc.view(), &e); err != nil {
-					return fmt.Errorf("entry of the trail: %w", err)
-				}
-				all = append(all, e)
-			}
-			return nil
-		}, fmt.Sprintf("SELECT doc FROM %s.trail %sORDER BY number DESC LIMIT %d", mainName, which, max(0, limit)))
-	})
-	return all, err
+	return documents[store.Entry](ctx, s, "entry of the trail", fmt.Sprintf("SELECT doc FROM %s.trail %sORDER BY number DESC LIMIT %d", mainName, which, max(0, limit)))
 }
