@@ -50,11 +50,16 @@ func (c *Columns) Len() int { return len(c.TimeNanos) }
 
 // Event sets all fields of e to those of an event.
 func (c *Columns) Event(e *Event, i int) {
-	e.TimeNanos, e.IngestedNanos, e.DurationNanos = c.TimeNanos[i], c.IngestedNanos[i], c.DurationNanos[i]
-	e.SourceBytes, e.DestinationBytes, e.SourcePort = c.SourceBytes[i], c.DestinationBytes[i], c.SourcePort[i]
+	c.Numbers(e, i)
 	c.Shared.Caller(e, c.Caller[i])
 	c.Shared.Callee(e, c.Callee[i])
 	c.Shared.Kind(e, c.Kind[i])
+}
+
+// Numbers sets the fields of e that no events share.
+func (c *Columns) Numbers(e *Event, i int) {
+	e.TimeNanos, e.IngestedNanos, e.DurationNanos = c.TimeNanos[i], c.IngestedNanos[i], c.DurationNanos[i]
+	e.SourceBytes, e.DestinationBytes, e.SourcePort = c.SourceBytes[i], c.DestinationBytes[i], c.SourcePort[i]
 }
 
 // AppendCaller appends what AppendKey does for each of CallerFields. It and the two behind it are

@@ -283,8 +283,7 @@ func (b *block) Each(f func(e *event.Event)) {
 			touched += b.tuples.callers.parts[k.Caller[i]].touch() + b.tuples.callees.parts[k.Callee[i]].touch()
 		}
 		for i := begin; i < end; i++ {
-			e.TimeNanos, e.IngestedNanos, e.DurationNanos = k.TimeNanos[i], k.IngestedNanos[i], k.DurationNanos[i]
-			e.SourceBytes, e.DestinationBytes, e.SourcePort = k.SourceBytes[i], k.DestinationBytes[i], k.SourcePort[i]
+			k.Numbers(&e, i)
 			b.tuples.callers.parts[k.Caller[i]].give(&e, &before)
 			b.tuples.callees.parts[k.Callee[i]].give(&e, &before)
 			b.tuples.kinds.parts[k.Kind[i]].give(&e, &before)
