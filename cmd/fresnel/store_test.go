@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"math"
@@ -18,6 +19,15 @@ import (
 	"fresnel/internal/store"
 )
 
+// appendAt stores events of some times, in nanoseconds since 1970.
+func appendAt(ctx context.Context, s database, nanos ...int64) error {
+	var b store.Batch
+	for _, n := range nanos {
+		b.Add(&event.Event{TimeNanos: n}, "", 0)
+	}
+	return s.Append(ctx, &b, nil)
+}
+
 // TestExportIsOfAllTimes exports events of clocks that are wrong, and of captures whose times
 // begin at 0, without being told of times.
 func TestExportIsOfAllTimes(t *testing.T) {
@@ -26,11 +36,7 @@ func TestExportIsOfAllTimes(t *testing.T) {
 	data, out := filepath.Join(t.TempDir(), "data"), filepath.Join(t.TempDir(), "out")
 	a := &app{stderr: os.Stderr}
 	if err := a.withStore(&serveFlags{data: data}, false, func(_ *config.Loaded, s database) error {
-		var b store.Batch
-		for _, nanos := range []int64{-1e18, 0, 1, 5e18, math.MaxInt64} {
-			b.Add(&event.Event{TimeNanos: nanos}, "", 0)
-		}
-		return s.Append(t.Context(), &b, nil)
+		return appendAt(t.Context(), s, -1e18, 0, 1, 5e18, math.MaxInt64)
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -74,9 +80,7 @@ func TestTheDatabaseIsNobodyElsesBusiness(t *testing.T) {
 	}
 	a := &app{stderr: os.Stderr}
 	if err := a.withStore(&serveFlags{data: data}, false, func(_ *config.Loaded, s database) error {
-		var b store.Batch
-		b.Add(&event.Event{TimeNanos: 1}, "", 0)
-		if err := s.Append(t.Context(), &b, nil); err != nil {
+		if err := appendAt(t.Context(), s, 1); err != nil {
 			return err
 		}
 		return filepath.WalkDir(data, func(path string, d fs.DirEntry, err error) error {
@@ -121,9 +125,7 @@ func TestTheTrailKnowsWhatIsDoneBesideTheService(t *testing.T) {
 	data, out := filepath.Join(t.TempDir(), "data"), filepath.Join(t.TempDir(), "out")
 	a := &app{stderr: os.Stderr}
 	if err := a.withStore(&serveFlags{data: data}, false, func(_ *config.Loaded, s database) error {
-		var b store.Batch
-		b.Add(&event.Event{TimeNanos: 1}, "", 0)
-		return s.Append(t.Context(), &b, nil)
+		return appendAt(t.Context(), s, 1)
 	}); err != nil {
 		t.Fatal(err)
 	}
