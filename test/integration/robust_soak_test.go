@@ -104,7 +104,8 @@ func TestRobustSoak(t *testing.T) {
 	if length < 3*time.Minute { // the timing model would look back at more and more of them to the end
 		args = append(args, "--set", "detector=reference")
 	}
-	s := serve(t, filepath.Join(t.TempDir(), "data"), append(args, "--set", "store.memory_mb=256", "--set", "schedule.every=5s", "--set", "schedule.delay=0s")...)
+	// So little memory that the database's cache is full long before the last third.
+	s := serve(t, filepath.Join(t.TempDir(), "data"), append(args, "--set", "store.memory_mb=128", "--set", "schedule.every=5s", "--set", "schedule.delay=0s")...)
 	c := s.login(t)
 	all := []*soaker{
 		{name: "plain-a", events: 4000}, {name: "plain-b", events: 4000},
