@@ -14,6 +14,9 @@ import (
 // referenceEvery is the schedule of the reference, in seconds.
 const referenceEvery = 3600
 
+// batchEvents is how many events go to the table at once.
+const batchEvents = 4096
+
 // A reference looks at events as the reference statistics do: its filter, its default
 // parameters, a run an hour.
 type reference struct {
@@ -21,6 +24,7 @@ type reference struct {
 	params      beacon.Params
 	table       *series.Table
 	batch       series.Batch
+	key         []byte
 	first, last int64 // times of kept events, nanoseconds
 }
 
@@ -52,10 +56,10 @@ func (r *reference) add(e *event.Event, hash uint64) {
 		return
 	}
 	r.first, r.last = min(r.first, e.TimeNanos), max(r.last, e.TimeNanos)
-	r.batch.Add(worlds.Keys{}.AppendKey(r.batch.Key(), e), &series.Observation{
-		Hash: hash, TimeNanos: e.TimeNanos, SourceBytes: e.SourceBytes, DestinationBytes: e.DestinationBytes,
-	})
-	if r.batch.Len() == worlds.BatchEvents {
+	r.key = worlds.Keys{}.AppendKey(r.key[:0], e)
+	group := r.table.Numbers(nil, []series.Name{{Hash: hash, Key: r.key}})[0]
+	r.batch.Add(group, &series.Observation{TimeNanos: e.TimeNanos, SourceBytes: e.SourceBytes, DestinationBytes: e.DestinationBytes})
+	if r.batch.Len() == batchEvents {
 		r.table.Apply(&r.batch)
 		r.batch.Reset()
 	}

@@ -102,15 +102,10 @@ func SubjectOfSighting(g *survey.Sighting) evaluate.Subject {
 	return s
 }
 
-// BatchEvents is how many events go to a table at once.
-const BatchEvents = 4096
-
 // Calls gathers the calls of events that a scan with default settings ranks.
 type Calls struct {
-	keep      *filter.Filter
-	collector survey.Collector
-	batch     timeline.Batch
-	table     *timeline.Table
+	keep  *filter.Filter
+	table *timeline.Table
 }
 
 // NewCalls returns an empty Calls.
@@ -129,21 +124,12 @@ func (c *Calls) Add(e *event.Event) (group uint64, ok bool) {
 		return 0, false
 	}
 	group = Keys{}.Hash(e)
-	c.collector.Add(&c.batch, e, group, Keys{})
-	if c.batch.Len() >= BatchEvents {
-		c.flush()
-	}
+	survey.Add(c.table, e, group, Keys{})
 	return group, true
-}
-
-func (c *Calls) flush() {
-	c.table.Apply(&c.batch)
-	c.batch.Reset()
 }
 
 // Survey looks at what came so far, on one core.
 func (c *Calls) Survey(how survey.Config) (*survey.Survey, error) {
-	c.flush()
 	return survey.Run(context.Background(), []*timeline.Table{c.table}, how)
 }
 

@@ -19,8 +19,10 @@ type shared struct {
 	callers []sharedCaller // by place, as all of these
 	callees []sharedCallee
 	kinds   []filter.Holding
-	groups  *series.Groups // by places of callers
-	single  bool           // most callers tell nothing of the group: events are looked at one by one
+	keys    []byte   // of groups
+	ends    []int    // of the keys in keys, by places of callers
+	groups  []uint32 // by places of callers, each in the table of its shard; 0 as long as it is not known
+	single  bool     // most callers tell nothing of the group: events are looked at one by one
 }
 
 // A sharedCaller is small: those of a day lie all over memory.
@@ -76,7 +78,7 @@ func (g *Gathering) newShared(values event.Shared) *shared {
 	callers, callees, kinds := values.Len()
 	s := &shared{
 		of: values, callers: make([]sharedCaller, callers), callees: make([]sharedCallee, callees), kinds: make([]filter.Holding, kinds),
-		groups: &series.Groups{},
+		ends: make([]int, 0, callers), groups: make([]uint32, callers),
 	}
 	var e event.Event
 	for i := range s.kinds {
@@ -110,10 +112,19 @@ func (g *Gathering) newShared(values event.Shared) *shared {
 				c.details = g.details.Number(details)
 			}
 		}
-		s.groups.Add(key)
+		s.keys = append(s.keys, key...)
+		s.ends = append(s.ends, len(s.keys))
 	}
 	s.single = known < callers/2
 	return s
+}
+
+// key returns the key of the group of a caller that tells it.
+func (s *shared) key(caller uint32) []byte {
+	if caller == 0 {
+		return s.keys[:s.ends[0]]
+	}
+	return s.keys[s.ends[caller-1]:s.ends[caller]]
 }
 
 // Columns takes events by column, as Event would one after the other. It reports false, and takes none, when
@@ -169,8 +180,8 @@ func (w *Worker) column(s *shared, c *event.Columns, i int) {
 		return
 	}
 	w.first, w.last = min(w.first, nanos), max(w.last, nanos)
-	w.batch(caller.hash).series.AddTo(s.groups, c.Caller[i], &series.Observation{
-		Hash: caller.hash, TimeNanos: nanos, IngestedNanos: c.IngestedNanos[i],
-		SourceBytes: c.SourceBytes[i], DestinationBytes: c.DestinationBytes[i], DestinationIP: callee.address, Details: caller.details,
-	})
+	b := w.batch(caller.hash % shardCount)
+	b.shared = s
+	it := b.add(nanos, c.IngestedNanos[i], c.SourceBytes[i], c.DestinationBytes[i], callee.address, ofStatistics|ofShared)
+	it.agent, it.details = c.Caller[i], caller.details
 }

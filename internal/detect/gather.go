@@ -10,15 +10,15 @@ import (
 
 // A Worker takes events for one goroutine.
 type Worker struct {
-	g         *Gathering
-	batches   [shardCount]*batch
-	key       []byte
-	details   []byte
-	known     map[string]uint32 // numbers of details: a small part of the dictionary, without its lock
-	collector survey.Collector
-	keysOf    keysOf
-	shared    *shared     // what the events of Columns share; nil before the first
-	event     event.Event // one of these
+	g       *Gathering
+	batches [shardCount]*batch
+	places  [shardCount]*places // nil before the first event of a shard
+	mover   mover
+	key     []byte
+	details []byte
+	known   map[string]uint32 // numbers of details: a small part of the dictionary, without its lock
+	shared  *shared           // what the events of Columns share; nil before the first
+	event   event.Event       // one of these
 
 	filter                    []int64
 	noGroup                   map[string]int64
@@ -31,7 +31,7 @@ type Worker struct {
 // Worker returns a new worker.
 func (g *Gathering) Worker() *Worker {
 	return &Worker{
-		g: g, filter: make([]int64, len(g.summary.Filter), max(len(g.summary.Filter), lineCounts)), noGroup: map[string]int64{}, known: map[string]uint32{}, keysOf: keysOf{keys: g.keys},
+		g: g, filter: make([]int64, len(g.summary.Filter), max(len(g.summary.Filter), lineCounts)), noGroup: map[string]int64{}, known: map[string]uint32{},
 		first: math.MaxInt64, last: math.MinInt64, firstCall: math.MaxInt64, lastCall: math.MinInt64,
 	}
 }
@@ -80,26 +80,47 @@ func (w *Worker) Event(e *event.Event) {
 			w.outsideTimed++
 		}
 	}
-	b := w.batch(hash)
+	var is kinds
+	row := hash
 	if kept {
-		b.series.Add(g.keys.append(b.series.Key(), e, list), &series.Observation{
-			Hash: hash, TimeNanos: e.TimeNanos, IngestedNanos: e.IngestedNanos,
-			SourceBytes: e.SourceBytes, DestinationBytes: e.DestinationBytes, DestinationIP: e.DestinationIP, Details: w.detailsOf(e),
-		})
+		is = ofStatistics
 	}
 	if ranked {
-		w.keysOf.list = list
-		w.collector.Add(&b.timeline, e, hash, &w.keysOf)
+		is |= ofCalls
+		row = survey.RowHash(hash, e)
+		if survey.Failed(e) {
+			is |= notAnswered
+		}
+	}
+	shard := hash % shardCount
+	known := w.places[shard]
+	if known == nil {
+		known = new(places)
+		w.places[shard] = known
+	}
+	place, news, fresh := known.of(row, is&(ofStatistics|ofCalls))
+	b := w.batch(shard)
+	b.places = known
+	if news != 0 {
+		w.introduce(b, e, list, hash, row, news, fresh)
+		is |= introduction
+	}
+	it := b.add(e.TimeNanos, e.IngestedNanos, e.SourceBytes, e.DestinationBytes, e.DestinationIP, is)
+	it.place = place
+	if kept {
+		it.details = w.detailsOf(e)
+	}
+	if ranked {
+		it.agent = survey.Agent(e)
 	}
 }
 
-// batch returns the batch for the group with a hash.
-func (w *Worker) batch(hash uint64) *batch {
-	i := hash % shardCount
-	b := w.batches[i]
+// batch returns the batch for a shard.
+func (w *Worker) batch(shard uint64) *batch {
+	b := w.batches[shard]
 	if b == nil {
-		b = w.g.shards[i].batch()
-		w.batches[i] = b
+		b = w.g.shards[shard].batch()
+		w.batches[shard] = b
 	}
 	return b
 }
@@ -127,7 +148,7 @@ func (w *Worker) detailsOf(e *event.Event) uint32 {
 // worker took it.
 func (w *Worker) Deliver(block int64) {
 	for i, batch := range w.batches {
-		w.g.shards[i].deliver(block, batch)
+		w.g.shards[i].deliver(block, batch, &w.mover)
 		w.batches[i] = nil
 	}
 }

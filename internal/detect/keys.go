@@ -62,15 +62,6 @@ func (k keys) append(dst []byte, e *event.Event, list int) []byte {
 	return dst
 }
 
-// keysOf are keys of events that are known to have the fields of one list.
-type keysOf struct {
-	keys
-	list int
-}
-
-// AppendKey implements survey.Keys.
-func (k *keysOf) AppendKey(dst []byte, e *event.Event) []byte { return k.append(dst, e, k.list) }
-
 // group returns the group of a key.
 func (k keys) group(key []byte) finding.Group {
 	g := finding.Group{Fields: k.by[key[0]]}

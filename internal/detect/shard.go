@@ -15,15 +15,7 @@ const shardCount = 16
 
 // applyAt is how many observations a shard lets gather before they are applied: enough for
 // many groups to come more than once while their memory is at hand.
-const applyAt = 2048
-
-// A batch is what a block has for one shard.
-type batch struct {
-	series   series.Batch
-	timeline timeline.Batch
-}
-
-func (b *batch) len() int { return b.series.Len() + b.timeline.Len() }
+const applyAt = 8192
 
 // A shard gives batches to its tables in the order of the blocks that they come from.
 type shard struct {
@@ -66,7 +58,7 @@ func (s *shard) batch() *batch {
 // deliver takes the batch of a block, nil when the block had nothing for this shard. It
 // applies what has gathered, when that is enough and nobody else does, and makes those wait
 // who bring more than can be applied.
-func (s *shard) deliver(block int64, b *batch) {
+func (s *shard) deliver(block int64, b *batch, m *mover) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.early[block] = b
@@ -86,24 +78,20 @@ func (s *shard) deliver(block int64, b *batch) {
 		s.room.Wait()
 	}
 	if s.queued >= applyAt && !s.working {
-		s.apply()
+		s.apply(m)
 	}
 }
 
 // apply applies the queue. s.mu is held, but not while the table works.
-func (s *shard) apply() {
+func (s *shard) apply(m *mover) {
 	s.working = true
 	work := s.queue
 	s.queue, s.queued = nil, 0
 	s.room.Broadcast()
 	s.mu.Unlock()
+	m.move(work, s.table, s.calls)
 	for _, b := range work {
-		s.table.Apply(&b.series)
-		b.series.Reset()
-		if s.calls != nil {
-			s.calls.Apply(&b.timeline)
-			b.timeline.Reset()
-		}
+		b.reset()
 	}
 	s.mu.Lock()
 	s.spare = append(s.spare, work...)
@@ -115,7 +103,7 @@ func (s *shard) apply() {
 func (s *shard) finish() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.apply()
+	s.apply(new(mover))
 	s.spare = nil
 	s.table.Seal()
 }

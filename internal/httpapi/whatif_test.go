@@ -350,11 +350,8 @@ func TestUnanswered(t *testing.T) {
 	for _, state := range []string{"", "S0", "S1", "S2", "S3", "SF", "REJ", "RSTO", "RSTR", "RSTOS0", "RSTRH", "SH", "SHR", "OTH", "new", "established", "closed", "bypassed"} {
 		for bits := range 4 {
 			e := event.Event{TimeNanos: 1e18, HostName: "h", DestinationIP: netip.MustParseAddr("198.51.100.9"), ConnectionState: state, SourceBytes: int64(bits & 1), DestinationBytes: int64(bits >> 1)}
-			var c survey.Collector
-			var b timeline.Batch
-			c.Add(&b, &e, 1, oneKey{})
 			table := timeline.NewTable(0)
-			table.Apply(&b)
+			survey.Add(table, &e, 1, oneKey{})
 			rows := table.All()
 			calls := table.Calls(nil, &rows[0], 0, math.MaxInt64)
 			if failed, known := unanswered(&e); failed != calls[0].Failed || known != (state != "" || bits != 0) {

@@ -48,9 +48,8 @@ type Table struct {
 
 	perBucket, perCell divisor // for Grid.Bucket and Grid.cell
 
-	found   []uint32 // scratch of Apply: groups of the records, 0 for unknown ones
-	touched uint32   // keeps the compiler from leaving out reads that are made for the cache
-	sorted  []point  // scratch of settle
+	touched uint32  // keeps the compiler from leaving out reads that are made for the cache
+	sorted  []point // scratch of settle
 	dropped int64
 	sealed  bool
 }
@@ -203,83 +202,82 @@ func (t *Table) Bytes() int64 {
 		t.keys.size + int64(len(t.ip6))*64 + int64(len(t.far))*farCellBytes
 }
 
-// Apply adds the observations of b in their order.
-func (t *Table) Apply(b *Batch) {
-	if t.sealed {
-		panic("series: Apply after Seal") // a mistake of the program, not of its input
-	}
-	t.find(b)
-	full := t.cfg.MaxBytes > 0 && t.Bytes() >= t.cfg.MaxBytes
-	for i, id := range t.found {
-		r := &b.records[i]
-		if id == 0 {
-			key := b.key(r)
-			if id = t.lookup(r, key); id == 0 { // it may have come earlier in this batch
-				if full {
-					t.dropped++
-					continue
-				}
-				id = t.insert(r, key)
-			}
-			if r.key == inGroups {
-				b.groups.ids[r.at] = id
-			}
-		}
-		if !t.add(t.groups.at(id), r, b.bytes, full) {
-			t.dropped++
-		}
-	}
+// A Name is what a table knows a group by.
+type Name struct {
+	Hash uint64 // of the key, by a function that spreads well
+	Key  []byte
 }
 
-// find sets t.found to the groups of the records of b, 0 for those that are new, and brings
-// what add will need of them into the processor's cache.
+// Numbers appends to dst the numbers of the groups with some names, by which a Batch adds to them. Groups
+// that are new are there then; 0 is the number of one that finds no room.
 //
 // Each of its loops waits for memory that the one before it has found out the place of. The
 // turns of a loop do not depend on each other and do little, so that the processor waits for
 // many at a time; it does not while it guesses what to do with what it waits for, therefore
 // the memory is touched first and looked at in a loop of its own.
-func (t *Table) find(b *Batch) {
+func (t *Table) Numbers(dst []uint32, names []Name) []uint32 {
+	if t.sealed {
+		panic("series: Numbers after Seal") // a mistake of the program, not of its input
+	}
 	touched := uint32(0)
 	mask := uint32(len(t.slots) - 1)
-	for i := range b.records {
-		if r := &b.records[i]; r.key == inGroups {
-			touched += b.groups.ids[r.at]
-		} else {
-			touched += t.slots[uint32(r.hash>>32)&mask].tag
-		}
+	for i := range names {
+		touched += t.slots[uint32(names[i].Hash>>32)&mask].tag
 	}
-	t.found = t.found[:0]
-	for i := range b.records {
-		if r := &b.records[i]; r.key == inGroups {
-			t.found = append(t.found, b.groups.ids[r.at])
-		} else {
-			t.found = append(t.found, t.candidate(uint32(r.hash>>32)))
-		}
+	first := len(dst)
+	for i := range names {
+		dst = append(dst, t.candidate(uint32(names[i].Hash>>32)))
 	}
-	for _, id := range t.found {
+	for _, id := range dst[first:] {
 		if id != 0 {
+			touched += t.groups.at(id).key.length
+		}
+	}
+	t.touched = touched
+	full := t.full()
+	for i, id := range dst[first:] {
+		n := &names[i]
+		if id != 0 && t.is(&t.groups.at(id).key, n.Key) {
+			continue
+		}
+		if id = t.lookup(n); id == 0 && !full {
+			id = t.insert(n)
+		}
+		dst[first+i] = id
+	}
+	return dst
+}
+
+func (t *Table) full() bool { return t.cfg.MaxBytes > 0 && t.Bytes() >= t.cfg.MaxBytes }
+
+// Apply adds the observations of b in their order.
+func (t *Table) Apply(b *Batch) {
+	if t.sealed {
+		panic("series: Apply after Seal") // as in Numbers
+	}
+	// As in Numbers, what add will need is brought into the processor's cache first.
+	touched := uint32(0)
+	for i := range b.records {
+		if id := b.records[i].group; id != 0 {
 			g := t.groups.at(id)
 			touched += g.open.bucket + g.total // a field in each line of the cache
 		}
 	}
-	for i, id := range t.found {
-		r := &b.records[i]
-		if id == 0 || r.key == inGroups {
-			continue
-		}
-		if key := b.key(r); !t.is(&t.groups.at(id).key, key) {
-			t.found[i] = t.lookup(r, key)
-		}
-	}
-	for _, id := range t.found {
-		if id == 0 {
-			continue
-		}
-		if chunk := t.groups.at(id).newest; chunk != 0 { // the next point will go there
-			touched += t.points.at(chunk).next
+	for i := range b.records {
+		if id := b.records[i].group; id != 0 {
+			if chunk := t.groups.at(id).newest; chunk != 0 { // the next point will go there
+				touched += t.points.at(chunk).next
+			}
 		}
 	}
 	t.touched = touched
+	full := t.full()
+	for i := range b.records {
+		r := &b.records[i]
+		if r.group == 0 || !t.add(t.groups.at(r.group), r, b.ip6, full) {
+			t.dropped++
+		}
+	}
 }
 
 // candidate returns the first group with a tag, 0 when there is none.
@@ -292,16 +290,16 @@ func (t *Table) candidate(tag uint32) uint32 {
 	}
 }
 
-// lookup returns the group of a key, 0 when there is none.
-func (t *Table) lookup(r *record, key []byte) uint32 {
-	tag := uint32(r.hash >> 32)
+// lookup returns the group with a name, 0 when there is none.
+func (t *Table) lookup(n *Name) uint32 {
+	tag := uint32(n.Hash >> 32)
 	mask := uint32(len(t.slots) - 1)
 	for i := tag & mask; ; i = (i + 1) & mask {
 		s := t.slots[i]
 		if s.group == 0 {
 			return 0
 		}
-		if s.tag == tag && t.is(&t.groups.at(s.group).key, key) {
+		if s.tag == tag && t.is(&t.groups.at(s.group).key, n.Key) {
 			return s.group
 		}
 	}
@@ -331,8 +329,8 @@ func (t *Table) keep(b []byte) key {
 	return k
 }
 
-// insert adds the group of a key that lookup has not found.
-func (t *Table) insert(r *record, key []byte) uint32 {
+// insert adds the group with a name that lookup has not found.
+func (t *Table) insert(n *Name) uint32 {
 	if int(t.groups.used)*4 >= len(t.slots)*3 {
 		old := t.slots
 		t.slots = make([]slot, 2*len(old))
@@ -344,9 +342,9 @@ func (t *Table) insert(r *record, key []byte) uint32 {
 	}
 	id := t.groups.add()
 	g := t.groups.at(id)
-	g.key = t.keep(key)
+	g.key = t.keep(n.Key)
 	g.limit = settleAt
-	t.place(slot{uint32(r.hash >> 32), id})
+	t.place(slot{uint32(n.Hash >> 32), id})
 	return id
 }
 
@@ -359,8 +357,8 @@ func (t *Table) place(s slot) {
 	t.slots[i] = s
 }
 
-// add adds one event to its group; its IPv6 address, when it has one, is in data. With full it reports false instead of taking memory for a new bucket.
-func (t *Table) add(g *group, r *record, data []byte, full bool) bool {
+// add adds one event to its group; its IPv6 address, when it has one, is in ip6. With full it reports false instead of taking memory for a new bucket.
+func (t *Table) add(g *group, r *record, ip6 [][16]byte, full bool) bool {
 	bucket := t.bucket(r.time)
 	if p := &g.open; p.bucket != bucket || p.count == 0 || p.count == 1<<32-1 {
 		if full && p.count > 0 {
@@ -389,7 +387,7 @@ func (t *Table) add(g *group, r *record, data []byte, full bool) bool {
 	case 4:
 		t.count(c, r.ip, 0)
 	case 6:
-		t.count(c, t.ip6Number([16]byte(data[r.ip:])), isIP6)
+		t.count(c, t.ip6Number(ip6[r.ip]), isIP6)
 	}
 	if t.cfg.CellTimes > 0 {
 		t.keepTime(c, r.time)
@@ -652,7 +650,7 @@ func (t *Table) Seal() {
 		return
 	}
 	t.sealed = true
-	t.slots, t.found, t.ip6Of, t.far = nil, nil, nil, nil // only Apply looks at them
+	t.slots, t.ip6Of, t.far = nil, nil, nil // they are looked at while events come
 	for id := uint32(1); id <= t.groups.used; id++ {
 		g := t.groups.at(id)
 		t.flush(g)

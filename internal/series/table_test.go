@@ -27,11 +27,13 @@ type observed struct {
 	Observation
 }
 
-func (o *observed) addTo(b *Batch) { b.Add(append(b.Key(), o.key...), &o.Observation) }
+func (o *observed) addTo(t *Table, b *Batch) {
+	b.Add(t.Numbers(nil, []Name{{maphash.String(seed, o.key), []byte(o.key)}})[0], &o.Observation)
+}
 
 func observe(group string, second float64, source, dest int64, ip, details string) observed {
 	o := observed{group, Observation{
-		Hash: maphash.String(seed, group), TimeNanos: int64(second * 1e9),
+		TimeNanos:   int64(second * 1e9),
 		SourceBytes: source, DestinationBytes: dest, Details: dictionary.Number([]byte(details)),
 	}}
 	if ip != "" {
@@ -131,7 +133,7 @@ func build(cfg Config, events []observed) *Table {
 	t := NewTable(cfg)
 	var b Batch
 	for i := range events {
-		events[i].addTo(&b)
+		events[i].addTo(t, &b)
 		if b.Len() == 97 {
 			t.Apply(&b)
 			b.Reset()
@@ -331,7 +333,7 @@ func TestDisorderDoesNotCostMemory(t *testing.T) {
 	for range 200_000 {
 		o := observe("g", float64(60*rng.IntN(360)+30), 1, 1, "203.0.113.9", "")
 		b.Reset()
-		o.addTo(&b)
+		o.addTo(table, &b)
 		table.Apply(&b)
 	}
 	if n := int(table.points.used) * chunkPoints; n > 1000 {
@@ -351,7 +353,7 @@ func TestBoundDropsAndCounts(t *testing.T) {
 	var b Batch
 	for i := range 20_000 {
 		o := observe(fmt.Sprint("group ", i), 30, 1, 1, "203.0.113.9", "")
-		o.addTo(&b)
+		o.addTo(table, &b)
 		if b.Len() == 100 {
 			table.Apply(&b)
 			b.Reset()
@@ -380,8 +382,8 @@ func TestMemoryOfManyGroups(t *testing.T) {
 		for e := range tt.events {
 			for g := range groups {
 				binary.LittleEndian.PutUint64(key, uint64(g))
-				b.Add(append(b.Key(), key...), &Observation{
-					Hash: maphash.Bytes(seed, key), TimeNanos: int64(e*21600/tt.events+rng.IntN(60)) * 1e9, SourceBytes: 1,
+				b.Add(table.Numbers(nil, []Name{{maphash.Bytes(seed, key), key}})[0], &Observation{
+					TimeNanos: int64(e*21600/tt.events+rng.IntN(60)) * 1e9, SourceBytes: 1,
 					DestinationIP: netip.AddrFrom4([4]byte{93, byte(rng.IntN(4)), 1, 1}),
 				})
 			}
@@ -444,7 +446,7 @@ func BenchmarkApply(b *testing.B) {
 				binary.LittleEndian.PutUint64(key, uint64(f*f*float64(groups)))
 				h := maphash.Bytes(seed, key)
 				s := h % tables
-				batches[s].Add(append(batches[s].Key(), key...), &Observation{Hash: h, TimeNanos: int64(n) * 1000 * 50, SourceBytes: 1, DestinationIP: netip.AddrFrom4([4]byte{93, byte(rng.IntN(4)), 1, 1})})
+				batches[s].Add(ts[s].Numbers(nil, []Name{{h, key}})[0], &Observation{TimeNanos: int64(n) * 1000 * 50, SourceBytes: 1, DestinationIP: netip.AddrFrom4([4]byte{93, byte(rng.IntN(4)), 1, 1})})
 				if batches[s].Len() == 2048 {
 					ts[s].Apply(&batches[s])
 					batches[s].Reset()

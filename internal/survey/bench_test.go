@@ -32,26 +32,19 @@ func BenchmarkRun(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	var c Collector
-	var batch timeline.Batch
 	table := timeline.NewTable(0)
 	var last int64
 	if _, err := sc.Run(1, func(e *event.Event) error {
 		if keep.Keeps(e) {
 			h, _ := e.Hash(0, event.HostName)
 			h, _ = e.Hash(h, event.ProcessName)
-			c.Add(&batch, e, h, hostProcess{})
+			Add(table, e, h, hostProcess{})
 			last = max(last, e.TimeNanos)
-			if batch.Len() > 4096 {
-				table.Apply(&batch)
-				batch.Reset()
-			}
 		}
 		return nil
 	}); err != nil {
 		b.Fatal(err)
 	}
-	table.Apply(&batch)
 	b.ReportAllocs()
 	rows, groups := 0, 0
 	for b.Loop() {

@@ -12,42 +12,12 @@ import (
 	"fresnel/internal/timeline"
 )
 
-// A Collector turns events into observations for tables. The text of a row is sent with the
-// first of its calls that comes this way; where several collectors work on events in turn,
-// the first call of all has it.
-type Collector struct {
-	told told
-	key  []byte
-	text []byte
-}
-
-// told are the hashes of rows whose text was sent, as far as they are remembered: of those that
-// share a place the last four. More places would not stay in a processor's cache.
-type told [1 << 13][4]uint64
-
-// has reports whether a row is there, and notes it.
-func (t *told) has(row uint64) bool {
-	place := &t[row%uint64(len(t))]
-	if place[0] == row || place[1] == row || place[2] == row || place[3] == row {
-		return true
-	}
-	place[0], place[1], place[2], place[3] = row, place[0], place[1], place[2]
-	return false
-}
-
-// Add adds the call of e, whose group has the given hash, to b.
-func (c *Collector) Add(b *timeline.Batch, e *event.Event, group uint64, k Keys) {
-	row := rowHash(group, e)
-	var text []byte
-	if !c.told.has(row) {
-		c.key = k.AppendKey(c.key[:0], e)
-		c.text = appendText(c.text[:0], c.key, e)
-		text = c.text
-	}
-	b.Add(&timeline.Observation{
-		Group: group, Row: row, TimeNanos: e.TimeNanos, SourceBytes: e.SourceBytes, DestBytes: e.DestinationBytes,
-		Agent: agent(e), Failed: failed(e),
-	}, text)
+// Add adds the call of e, whose group has the given hash and key, to t.
+func Add(t *timeline.Table, e *event.Event, group uint64, k Keys) {
+	t.Add(
+		timeline.Name{Group: group, Row: RowHash(group, e), Text: AppendText(nil, k.AppendKey(nil, e), e)},
+		&timeline.Observation{TimeNanos: e.TimeNanos, SourceBytes: e.SourceBytes, DestBytes: e.DestinationBytes, Agent: Agent(e), Failed: Failed(e)},
+	)
 }
 
 // Keys tell the key of the group of an event.
@@ -59,16 +29,16 @@ type Keys interface {
 var Fields = event.SetOf(
 	event.Timestamp, event.SourceBytes, event.DestinationBytes, event.DestinationIP,
 	event.ProcessEntityID, event.ProcessPID, event.ConnectionState,
-	// What appendText keeps of a row's first event.
+	// What AppendText keeps of a row's first event.
 	event.HostName, event.SourceIP, event.ProcessName, event.DestinationDomain, event.TLSServerName,
 	event.DestinationPort, event.NetworkTransport, event.NetworkProtocol, event.TLSClientJA3, event.UserAgent,
 	event.ProcessExecutable, event.ProcessHashSHA256, event.ProcessParentName,
 	event.SignatureExists, event.SignatureTrusted, event.SignatureValid, event.SignatureStatus, event.SignatureSubjectName,
 )
 
-// appendText appends the text of a row to dst: the key of its group and what its first event
+// AppendText appends the text of a row to dst: the key of its group and what its first event
 // says of who calls and where to.
-func appendText(dst, groupKey []byte, e *event.Event) []byte {
+func AppendText(dst, groupKey []byte, e *event.Event) []byte {
 	dst = binary.AppendUvarint(dst, uint64(len(groupKey)))
 	dst = append(dst, groupKey...)
 	at := len(dst)
@@ -113,7 +83,7 @@ func appendString(dst []byte, has uint32, bit int, s string) ([]byte, uint32) {
 	return append(dst, s...), has | 1<<bit
 }
 
-// readText reads what appendText wrote.
+// readText reads what AppendText wrote.
 func readText(text []byte) (groupKey []byte, e event.Event) {
 	n, size := binary.Uvarint(text)
 	groupKey, text = text[size:size+int(n)], text[size+int(n):]
@@ -159,7 +129,7 @@ type outline struct {
 	signed                                                          bool
 }
 
-// readOutline reads what appendText wrote, without a copy.
+// readOutline reads what AppendText wrote, without a copy.
 func readOutline(text []byte) (o outline) {
 	n, size := binary.Uvarint(text)
 	o.key, text = text[size:size+int(n)], text[size+int(n):]
@@ -199,9 +169,9 @@ func readOutline(text []byte) (o outline) {
 	return o
 }
 
-// rowHash returns the hash of a row, from that of its group: by address and name of the
+// RowHash returns the hash of a row, from that of its group: by address and name of the
 // destination.
-func rowHash(group uint64, e *event.Event) uint64 {
+func RowHash(group uint64, e *event.Event) uint64 {
 	hash, _ := e.Hash(group, event.DestinationIP)
 	if e.DestinationDomain != "" {
 		hash, _ = e.Hash(hash, event.DestinationDomain)
@@ -211,10 +181,10 @@ func rowHash(group uint64, e *event.Event) uint64 {
 	return hash
 }
 
-// agent returns what tells processes of one name apart, 0 when nothing does. It is the same
+// Agent returns what tells processes of one name apart, 0 when nothing does. It is the same
 // in each run of a program, since slices hold it; two processes that share it by intent only
 // look like one.
-func agent(e *event.Event) uint32 {
+func Agent(e *event.Event) uint32 {
 	const offset, prime = 14695981039346656037, 1099511628211 // of FNV-1a
 	hash := uint64(offset)
 	switch {
@@ -244,13 +214,13 @@ func HashesOf(text []byte, hash func(groupKey []byte) (uint64, error)) (group, r
 	}
 	e := event.Event{DestinationDomain: string(o.name)}
 	e.DestinationIP, _ = netip.AddrFromSlice(o.address)
-	return group, rowHash(group, &e), nil
+	return group, RowHash(group, &e), nil
 }
 
 var errText = errors.New("not the text of a row")
 
-// failed reports that a call was not answered: its source says so, or nothing came back.
-func failed(e *event.Event) bool {
+// Failed reports that a call was not answered: its source says so, or nothing came back.
+func Failed(e *event.Event) bool {
 	switch e.ConnectionState {
 	case "":
 		return e.DestinationBytes == 0 && e.SourceBytes > 0

@@ -21,7 +21,7 @@ func TestText(t *testing.T) {
 	long := event.Event{UserAgent: string(make([]byte, 100_000)), SourceIP: netip.MustParseAddr("fe80::1")}
 	for name, want := range map[string]event.Event{"no field": {}, "all fields": full, "a long text": long} {
 		for _, key := range []string{"", "k", string(make([]byte, 300))} {
-			text := appendText([]byte("x"), []byte(key), &want)
+			text := AppendText([]byte("x"), []byte(key), &want)
 			gotKey, got := readText(text[1:])
 			if diff := cmp.Diff(want, got, cmpopts.EquateComparable(netip.Addr{})); diff != "" || string(gotKey) != key {
 				t.Errorf("%s: got key of %d bytes, want %d; event (-want +got):\n%s", name, len(gotKey), len(key), diff)
@@ -52,15 +52,14 @@ func TestFailed(t *testing.T) {
 		{"new", 100, 5, false},
 		{"established", 100, 0, false},
 	} {
-		if got := failed(&event.Event{ConnectionState: c.state, SourceBytes: c.source, DestinationBytes: c.dest}); got != c.want {
+		if got := Failed(&event.Event{ConnectionState: c.state, SourceBytes: c.source, DestinationBytes: c.dest}); got != c.want {
 			t.Errorf("state %q, %d bytes out, %d in: got %v, want %v", c.state, c.source, c.dest, got, c.want)
 		}
 	}
 }
 
-// TestCollector holds which calls share a row, and that each row gets its text although
-// only the first of its calls that comes is sent with one.
-func TestCollector(t *testing.T) {
+// TestAdd holds which calls share a row, and that a row has the text of one of them.
+func TestAdd(t *testing.T) {
 	ip, other := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
 	for _, c := range []struct {
 		name string
@@ -73,14 +72,11 @@ func TestCollector(t *testing.T) {
 		{"a name and none", event.Event{DestinationIP: ip, DestinationDomain: "a"}, event.Event{DestinationIP: ip}, false},
 		{"the domain goes before the TLS name", event.Event{DestinationIP: ip, DestinationDomain: "a", TLSServerName: "x"}, event.Event{DestinationIP: ip, DestinationDomain: "a", TLSServerName: "y"}, true},
 	} {
-		var col Collector
-		var b timeline.Batch
 		table := timeline.NewTable(0)
 		for range 2 {
-			col.Add(&b, &c.a, 5, hostProcess{})
-			col.Add(&b, &c.b, 5, hostProcess{})
+			Add(table, &c.a, 5, hostProcess{})
+			Add(table, &c.b, 5, hostProcess{})
 		}
-		table.Apply(&b)
 		if same := table.Rows() == 1; same != c.same {
 			t.Errorf("%s: got %d rows, want one: %v", c.name, table.Rows(), c.same)
 		}
@@ -91,30 +87,7 @@ func TestCollector(t *testing.T) {
 		}
 	}
 	a, b := event.Event{ProcessEntityID: "x", ProcessPID: 1}, event.Event{ProcessEntityID: "x", ProcessPID: 2}
-	if agent(&a) != agent(&b) || agent(&a) == 0 || agent(&event.Event{}) != 0 || agent(&event.Event{ProcessPID: 1}) == agent(&event.Event{ProcessPID: 2}) {
+	if Agent(&a) != Agent(&b) || Agent(&a) == 0 || Agent(&event.Event{}) != 0 || Agent(&event.Event{ProcessPID: 1}) == Agent(&event.Event{ProcessPID: 2}) {
 		t.Error("agents are not told apart by entity id, then by pid")
-	}
-}
-
-// TestTold holds that a row is forgotten only when four others have come to its place.
-func TestTold(t *testing.T) {
-	var rows told
-	const apart = uint64(len(rows))
-	for i := range uint64(4) {
-		if rows.has(5 + i*apart) {
-			t.Errorf("row %d is there before it was noted", i)
-		}
-	}
-	rows.has(6)
-	for i := range uint64(4) {
-		if !rows.has(5 + i*apart) {
-			t.Errorf("row %d of four was forgotten", i)
-		}
-	}
-	if rows.has(5 + 4*apart) {
-		t.Error("a fifth row is there before it was noted")
-	}
-	if rows.has(5) {
-		t.Error("the first row is there after four others")
 	}
 }

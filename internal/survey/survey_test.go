@@ -119,15 +119,11 @@ func (w *world) gather(n int) []*timeline.Table {
 	for i := range tables {
 		tables[i] = timeline.NewTable(0)
 	}
-	var c Collector
-	var b timeline.Batch
 	for i := range w.events {
 		e := &w.events[i]
 		h, _ := e.Hash(0, event.HostName)
 		h, _ = e.Hash(h, event.ProcessName)
-		c.Add(&b, e, h, hostProcess{})
-		tables[h%uint64(n)].Apply(&b)
-		b.Reset()
+		Add(tables[h%uint64(n)], e, h, hostProcess{})
 	}
 	return tables
 }
@@ -603,13 +599,10 @@ func TestWithoutProcesses(t *testing.T) {
 		}
 	}
 	tables := []*timeline.Table{timeline.NewTable(0)}
-	var c Collector
-	var b timeline.Batch
 	for i := range w.events {
 		h, _ := w.events[i].Hash(0, event.SourceIP)
-		c.Add(&b, &w.events[i], h, bySource{})
+		Add(tables[0], &w.events[i], h, bySource{})
 	}
-	tables[0].Apply(&b)
 	s, err := Run(t.Context(), tables, Config{EndNanos: start + 24*hour, LookbackNanos: 24 * hour, MaxFalse: 0.05, Model: rank.Default(), Workers: 1, Parallel: side(1)})
 	if err != nil {
 		t.Fatal(err)

@@ -162,14 +162,14 @@ func (t *Table) merge(slice []byte, p Place) error {
 	if _, err := s.read(slice, p.At); err != nil {
 		return err
 	}
-	full := t.maxBytes > 0 && t.Bytes() >= t.maxBytes
+	full := t.full()
 	id := t.find(p.Row)
 	if id == 0 {
 		if full {
 			t.dropped += s.Calls
 			return nil
 		}
-		id = t.insert(p.Row, p.Group, s.first, s.Text)
+		id = t.insert(&Name{p.Group, p.Row, s.Text})
 	}
 	r := &t.rows[id-1]
 	r.total += s.Calls

@@ -11,12 +11,12 @@ import (
 )
 
 // random returns n observations of a few rows, in order of time, some of them late.
-func random(rng *rand.Rand, n int) (all []Observation) {
+func random(rng *rand.Rand, n int) (all []observed) {
 	nanos := int64(1_700_000_000e9)
 	for range n {
 		nanos += rng.Int64N(20e9)
 		row := rng.Uint64N(9)
-		o := Observation{Group: row / 3, Row: row<<20 | row, TimeNanos: nanos, SourceBytes: rng.Int64N(5000), DestBytes: rng.Int64N(90000), Failed: rng.IntN(9) == 0}
+		o := observed{Group: row / 3, Row: row<<20 | row, TimeNanos: nanos, SourceBytes: rng.Int64N(5000), DestBytes: rng.Int64N(90000), Failed: rng.IntN(9) == 0}
 		if rng.IntN(20) == 0 {
 			o.TimeNanos -= rng.Int64N(3600e9)
 		}
@@ -28,17 +28,31 @@ func random(rng *rand.Rand, n int) (all []Observation) {
 	return all
 }
 
-func fed(all []Observation) *Table {
+// An observed is an observation of a row with some hashes.
+type observed struct {
+	Group, Row             uint64
+	TimeNanos              int64
+	SourceBytes, DestBytes int64
+	Agent                  uint32
+	Failed                 bool
+}
+
+func (o *observed) addTo(t *Table, b *Batch, text string) {
+	row := t.Numbers(nil, []Name{{o.Group, o.Row, []byte(text)}})[0]
+	b.Add(row, &Observation{o.TimeNanos, o.SourceBytes, o.DestBytes, o.Agent, o.Failed})
+}
+
+func fed(all []observed) *Table {
 	t := NewTable(0)
 	var b Batch
 	for i := range all {
-		b.Add(&all[i], textOf(&all[i]))
+		all[i].addTo(t, &b, textOf(&all[i]))
 	}
 	t.Apply(&b)
 	return t
 }
 
-func textOf(o *Observation) []byte { return []byte{'r', byte(o.Row), byte(o.Row >> 20)} }
+func textOf(o *observed) string { return string([]byte{'r', byte(o.Row), byte(o.Row >> 20)}) }
 
 // merged merges slices into a new table.
 func merged(t testing.TB, list ...[]byte) *Table {
@@ -108,9 +122,9 @@ func TestASliceForgetsCallsAndNotRows(t *testing.T) {
 	}
 	// Years later the row takes calls again.
 	none := merged(t, table.AppendSlice(nil, 1<<62, 0))
-	late := Observation{Group: 0, Row: 1<<20 | 1, TimeNanos: middle + 5*365*86400e9}
+	late := observed{Group: 0, Row: 1<<20 | 1, TimeNanos: middle + 5*365*86400e9}
 	var b Batch
-	b.Add(&late, textOf(&late))
+	late.addTo(none, &b, textOf(&late))
 	none.Apply(&b)
 	rows, calls := contents(none)
 	for i := range rows {

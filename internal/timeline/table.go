@@ -25,10 +25,15 @@ const thinBlock = 128
 // TickNanos is the resolution of the times of calls.
 const TickNanos = 10_000_000
 
+// A Name is what a table knows a row by.
+type Name struct {
+	Group uint64 // hash of the group's key
+	Row   uint64 // hash of the group's key and the destination; stands for them
+	Text  []byte // what the row is, for whoever reads the table; that of the first name is kept
+}
+
 // An Observation is one event, as a table takes it in.
 type Observation struct {
-	Group       uint64 // hash of the group's key
-	Row         uint64 // hash of the group's key and the destination; stands for them
 	TimeNanos   int64
 	SourceBytes int64
 	DestBytes   int64
@@ -36,32 +41,21 @@ type Observation struct {
 	Failed      bool   // the call was not answered
 }
 
-// A record is an observation as it waits for its table, without pointers. It fills half a line
-// of the processor's cache.
+// A record is an observation as it waits for its table, without pointers.
 type record struct {
-	row   uint64
 	tick  int64
+	row   uint32
 	word  uint32 // of the call, without its agent
 	agent uint32
-	intro uint32 // number of the introduction of a row that may be new, 0 for none
-}
-
-// An introduction is what a table has to know of a row beside its calls.
-type introduction struct {
-	group      uint64
-	at, length uint32 // of its text
 }
 
 // A Batch is a list of observations on its way to a table.
 type Batch struct {
 	records []record
-	intros  []introduction
-	text    []byte
 }
 
-// Add adds an observation. The text tells what the row is, for whoever reads the table; only
-// that of a row's first observation is kept, and later ones need neither it nor their group.
-func (b *Batch) Add(o *Observation, text []byte) {
+// Add adds an observation of the row with a number in the table, 0 for one that found no room.
+func (b *Batch) Add(row uint32, o *Observation) {
 	word := packBytes(o.SourceBytes, sourceMantissa)<<sourceAt | packBytes(o.DestBytes, destMantissa)
 	if o.Failed {
 		word |= failedBit
@@ -73,28 +67,14 @@ func (b *Batch) Add(o *Observation, text []byte) {
 	// Field by field: a record made elsewhere and copied here would be read before it is
 	// written back to the cache, which stalls.
 	r := &b.records[len(b.records)-1]
-	r.row, r.tick, r.word, r.agent, r.intro = o.Row, o.TimeNanos/TickNanos, word, o.Agent, 0
-	if len(text) > 0 {
-		b.intros = append(b.intros, introduction{o.Group, uint32(len(b.text)), uint32(len(text))})
-		b.text = append(b.text, text...)
-		r.intro = uint32(len(b.intros))
-	}
-}
-
-// introductionOf returns what b tells of the row of r.
-func (b *Batch) introductionOf(r *record) (group uint64, text []byte) {
-	if r.intro == 0 {
-		return 0, nil
-	}
-	i := &b.intros[r.intro-1]
-	return i.group, b.text[i.at : i.at+i.length]
+	r.tick, r.row, r.word, r.agent = o.TimeNanos/TickNanos, row, word, o.Agent
 }
 
 // Len returns the number of observations.
 func (b *Batch) Len() int { return len(b.records) }
 
 // Reset empties b.
-func (b *Batch) Reset() { b.records, b.intros, b.text = b.records[:0], b.intros[:0], b.text[:0] }
+func (b *Batch) Reset() { b.records = b.records[:0] }
 
 // A call is packed into a tick and a word:
 // bit 31 failed, bit 30 a hole before it, bits 27..29 agent, bits 13..26 source bytes, 0..12 destination bytes.
@@ -182,8 +162,8 @@ type Table struct {
 	agents   [][maxAgents]uint32
 	dropped  int64
 	scratch  []call
-	found    []uint32 // scratch of Apply: rows + 1 of the records, 0 for unknown ones
-	touched  uint32   // keeps the compiler from leaving out a read that is made for the cache
+	one      Batch  // scratch of Add
+	touched  uint32 // keeps the compiler from leaving out a read that is made for the cache
 }
 
 // NewTable returns an empty table that takes about maxBytes at most; 0 for no bound.
@@ -202,49 +182,70 @@ func (t *Table) Bytes() int64 {
 	return int64(len(t.slots))*4 + int64(cap(t.rows))*int64(unsafe.Sizeof(row{})) + int64(cap(t.labels))*int64(unsafe.Sizeof(label{})) + int64(len(t.pages))*pageCalls*8 + t.size + int64(cap(t.agents))*4*maxAgents
 }
 
-// Apply adds the observations of b in their order.
-func (t *Table) Apply(b *Batch) {
-	full := t.maxBytes > 0 && t.Bytes() >= t.maxBytes
-	// Each of the first loops waits for memory that the one before it found the place of. The
-	// turns of a loop do not depend on each other, so that the processor waits for many at a time.
-	t.found = t.found[:0]
-	touched := uint32(0)
+// Numbers appends to dst the numbers of the rows with some names, by which a Batch adds to them. Rows that
+// are new are there then; 0 is the number of one that finds no room.
+func (t *Table) Numbers(dst []uint32, names []Name) []uint32 {
+	// Each of the loops waits for memory that the one before it found the place of. The turns of a
+	// loop do not depend on each other, so that the processor waits for many at a time.
+	first := len(dst)
 	mask := uint64(len(t.slots) - 1)
-	for i := range b.records {
-		t.found = append(t.found, t.slots[b.records[i].row>>20&mask])
+	for i := range names {
+		dst = append(dst, t.slots[names[i].Row>>20&mask])
 	}
-	for i, id := range t.found {
-		if id == 0 {
+	touched := uint32(0)
+	for _, id := range dst[first:] {
+		if id != 0 {
+			touched += t.rows[id-1].tail
+		}
+	}
+	t.touched = touched
+	full := t.full()
+	for i, id := range dst[first:] {
+		n := &names[i]
+		if id != 0 && t.rows[id-1].hash == n.Row {
 			continue
 		}
-		if r := &t.rows[id-1]; r.hash != b.records[i].row {
-			t.found[i] = t.find(b.records[i].row)
-		} else {
-			touched += r.tail
+		if id = t.find(n.Row); id == 0 && !full {
+			id = t.insert(n)
+		}
+		dst[first+i] = id
+	}
+	return dst
+}
+
+func (t *Table) full() bool { return t.maxBytes > 0 && t.Bytes() >= t.maxBytes }
+
+// Apply adds the observations of b in their order.
+func (t *Table) Apply(b *Batch) {
+	// As in Numbers, memory is waited for before it is needed.
+	touched := uint32(0)
+	for i := range b.records {
+		if id := b.records[i].row; id != 0 {
+			touched += t.rows[id-1].tail
 		}
 	}
-	for _, id := range t.found {
-		if id != 0 && t.rows[id-1].head != 0 {
+	for i := range b.records {
+		if id := b.records[i].row; id != 0 && t.rows[id-1].head != 0 {
 			r := &t.rows[id-1]
 			touched += t.at(r.tail + uint32(r.used)).tick
 		}
 	}
 	t.touched = touched
-	for i, id := range t.found {
-		r := &b.records[i]
-		if id == 0 { // it may have come earlier in this batch
-			id = t.find(r.row)
+	full := t.full()
+	for i := range b.records {
+		if r := &b.records[i]; r.row == 0 {
+			t.dropped++
+		} else {
+			t.add(r.row, r, full)
 		}
-		if id == 0 {
-			if full {
-				t.dropped++
-				continue
-			}
-			group, text := b.introductionOf(r)
-			id = t.insert(r.row, group, r.tick, text)
-		}
-		t.add(id, r, full)
 	}
+}
+
+// Add adds one observation of the row with a name.
+func (t *Table) Add(n Name, o *Observation) {
+	t.one.Reset()
+	t.one.Add(t.Numbers(nil, []Name{n})[0], o)
+	t.Apply(&t.one)
 }
 
 func (t *Table) find(hash uint64) uint32 {
@@ -257,17 +258,18 @@ func (t *Table) find(hash uint64) uint32 {
 	}
 }
 
-func (t *Table) insert(hash, group uint64, tick int64, text []byte) uint32 {
+// insert adds the row with a name that find has not found. It has no call, and no time of one.
+func (t *Table) insert(n *Name) uint32 {
 	if 4*(len(t.rows)+1) > 3*len(t.slots) {
 		t.slots = make([]uint32, 2*len(t.slots))
 		for i := range t.rows {
 			t.place(t.rows[i].hash, uint32(i+1))
 		}
 	}
-	t.rows = append(t.rows, row{hash: hash, first: tick, last: tick})
-	t.labels = append(t.labels, label{group: group, text: t.keep(text)})
+	t.rows = append(t.rows, row{hash: n.Row, first: math.MaxInt64, last: math.MinInt64})
+	t.labels = append(t.labels, label{group: n.Group, text: t.keep(n.Text)})
 	id := uint32(len(t.rows))
-	t.place(hash, id)
+	t.place(n.Row, id)
 	return id
 }
 

@@ -44,7 +44,7 @@ func rounded(n int64, mantissa int) int64 {
 	return min(n/step*step, (2<<mantissa-1)<<30)
 }
 
-func (m *model) add(o *Observation, text string) {
+func (m *model) add(o *observed, text string) {
 	tick := o.TimeNanos / TickNanos
 	r := m.rows[o.Row]
 	if r == nil {
@@ -143,13 +143,13 @@ func TestAgainstModel(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(7, uint64(c.n+c.rows)))
-			observations := make([]Observation, c.n)
+			observations := make([]observed, c.n)
 			at := int64(1_700_000_000e9)
 			for i := range observations {
 				at += rng.Int64N(1 << rng.IntN(34)) // up to 17 s
 				row := uint64(rng.IntN(1 + rng.IntN(c.rows)))
 				o := &observations[i]
-				*o = Observation{
+				*o = observed{
 					Group: row / 3 << 40, Row: row << 20, TimeNanos: at, SourceBytes: rng.Int64N(1 << rng.IntN(45)), DestBytes: rng.Int64N(1 << rng.IntN(45)),
 					Failed: rng.IntN(4) == 0,
 				}
@@ -172,7 +172,7 @@ func TestAgainstModel(t *testing.T) {
 				o := &observations[i]
 				text := fmt.Sprint("row ", o.Row, " call ", i)
 				m.add(o, text)
-				b.Add(o, []byte(text))
+				o.addTo(table, &b, text)
 				if rng.IntN(200) == 0 || i == len(observations)-1 {
 					if table.Apply(&b); b.Len() == 0 {
 						t.Fatal("a batch is empty after it was applied, before Reset")
@@ -189,25 +189,25 @@ func TestAgainstModel(t *testing.T) {
 // between the calls of a row shows.
 func TestOrderOfRows(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
-	byRow := make([][]Observation, 40)
+	byRow := make([][]observed, 40)
 	for row := range byRow {
 		for i := range 100 * (1 + row) {
-			byRow[row] = append(byRow[row], Observation{Group: uint64(row % 5), Row: rand.New(rand.NewPCG(9, uint64(row))).Uint64(), TimeNanos: int64(i) * 61e9, Agent: uint32(1 + i%9)})
+			byRow[row] = append(byRow[row], observed{Group: uint64(row % 5), Row: rand.New(rand.NewPCG(9, uint64(row))).Uint64(), TimeNanos: int64(i) * 61e9, Agent: uint32(1 + i%9)})
 		}
 	}
 	var first string
 	for range 3 {
 		var b Batch
+		table := NewTable(0)
 		at := make([]int, len(byRow))
 		for left := 100 * 40 * 41 / 2; left > 0; {
 			row := rng.IntN(len(byRow))
 			if at[row] < len(byRow[row]) {
-				b.Add(&byRow[row][at[row]], fmt.Append(nil, "text of row ", row))
+				byRow[row][at[row]].addTo(table, &b, fmt.Sprint("text of row ", row))
 				at[row]++
 				left--
 			}
 		}
-		table := NewTable(0)
 		table.Apply(&b)
 		seen := ""
 		for _, r := range table.All() {
@@ -228,11 +228,11 @@ func TestOrderOfRows(t *testing.T) {
 // hole between them, between which one was forgotten.
 func TestGapsAreTrue(t *testing.T) {
 	const n = 50_000
+	table := NewTable(0)
 	var b Batch
 	for i := range int64(n) {
-		b.Add(&Observation{Row: 1, TimeNanos: i * 1e9}, nil)
+		(&observed{Row: 1, TimeNanos: i * 1e9}).addTo(table, &b, "")
 	}
-	table := NewTable(0)
 	table.Apply(&b)
 	rows := table.All()
 	calls := table.Calls(nil, &rows[0], -1, math.MaxInt64)
@@ -297,9 +297,9 @@ func TestSpan(t *testing.T) {
 	m, table := &model{rows: map[uint64]*modelRow{}}, NewTable(0)
 	var b Batch
 	for _, after := range []int64{0, span - 1, -span, span, -span - TickNanos, 240 * 86400e9, -240 * 86400e9, 3 * span} {
-		o := &Observation{Row: 5, TimeNanos: start + after}
+		o := &observed{Row: 5, TimeNanos: start + after}
 		m.add(o, "")
-		b.Add(o, nil)
+		o.addTo(table, &b, "")
 	}
 	table.Apply(&b)
 	m.check(t, table)
@@ -318,7 +318,7 @@ func TestMaxBytes(t *testing.T) {
 	apply := func(first, rows, calls int) {
 		for i := range calls {
 			for row := first; row < first+rows; row++ {
-				b.Add(&Observation{Row: uint64(row) << 20, TimeNanos: int64(i) * 1e9}, []byte("some text of forty bytes, more or less.."))
+				(&observed{Row: uint64(row) << 20, TimeNanos: int64(i) * 1e9}).addTo(table, &b, "some text of forty bytes, more or less..")
 				want[uint64(row)<<20]++
 				if b.Len() == 1000 {
 					table.Apply(&b)
@@ -364,12 +364,11 @@ func TestMaxBytes(t *testing.T) {
 // TestFullTableThins holds that a row of a full table that has all its places goes on.
 func TestFullTableThins(t *testing.T) {
 	var b Batch
-	table := NewTable(1)
+	table := NewTable(0)
 	for i := range int64(10 * MaxCalls) {
-		b.Add(&Observation{Row: 1, TimeNanos: i * 1e9}, nil)
+		(&observed{Row: 1, TimeNanos: i * 1e9}).addTo(table, &b, "")
 		if i == MaxCalls {
-			table.maxBytes = 0 // until the row has all its chunks
-			table.Apply(&b)
+			table.Apply(&b) // the row has all its chunks
 			b.Reset()
 			table.maxBytes = 1
 		}
@@ -394,13 +393,14 @@ func filled(rows, calls int) *Table {
 	table := NewTable(0)
 	var b Batch
 	text := make([]byte, 120) // host, process, address: as long as in the simulated day
+	names := make([]Name, rows)
+	for row := range names {
+		names[row] = Name{uint64(row / 4), uint64(row) * 0x9e3779b97f4a7c15, text}
+	}
+	numbers := table.Numbers(nil, names)
 	for i := range calls {
 		for row := range rows {
-			told := text
-			if i > 0 {
-				told = nil
-			}
-			b.Add(&Observation{Group: uint64(row / 4), Row: uint64(row) * 0x9e3779b97f4a7c15, TimeNanos: int64(i) * 60e9, SourceBytes: 500, DestBytes: 900, Agent: uint32(row%2) * 7}, told)
+			b.Add(numbers[row], &Observation{TimeNanos: int64(i) * 60e9, SourceBytes: 500, DestBytes: 900, Agent: uint32(row%2) * 7})
 			if b.Len() == 4096 {
 				table.Apply(&b)
 				b.Reset()
@@ -469,9 +469,9 @@ func FuzzThin(f *testing.F) {
 			step := steps[i*4%(len(steps)/4*4):]
 			word := binary.LittleEndian.Uint32(step)
 			at += int64(int32(word)>>(word&15)) * 1e6 // back and forth, by up to 25 days
-			o := &Observation{Row: uint64(word>>4&1) << 20, TimeNanos: at + int64(i)*3e6, Agent: word >> 28, Failed: word&32 != 0, SourceBytes: int64(word), DestBytes: int64(i)}
+			o := &observed{Row: uint64(word>>4&1) << 20, TimeNanos: at + int64(i)*3e6, Agent: word >> 28, Failed: word&32 != 0, SourceBytes: int64(word), DestBytes: int64(i)}
 			m.add(o, "x")
-			b.Add(o, []byte("x"))
+			o.addTo(table, &b, "x")
 		}
 		table.Apply(&b)
 		for hash, r := range m.rows {
