@@ -40,7 +40,8 @@ type kinds uint16
 const (
 	ofStatistics kinds = 1 << iota // the statistics take it
 	ofCalls                        // the timing model takes it
-	introduction                   // the first of its row that takes the row's place
+	introduction                   // its row is introduced
+	placed                         // the row has a place
 	isWide                         // there is a wide for it
 	isIPv4                         // it has a destination, in ip
 	notAnswered                    // nothing came back
@@ -58,7 +59,19 @@ type intro struct {
 // A wide is what finds no room in an item.
 type wide struct {
 	source, dest, ingested int64
-	ip                     netip.Addr
+	ip                     [16]byte
+	bits                   uint8 // of the address, 0 without one
+}
+
+func (w *wide) address() netip.Addr {
+	ip := netip.AddrFrom16(w.ip)
+	switch w.bits {
+	case 0:
+		return netip.Addr{}
+	case 32:
+		return ip.Unmap()
+	}
+	return ip
 }
 
 func (b *batch) len() int { return len(b.items) }
@@ -70,10 +83,9 @@ func (b *batch) reset() {
 // add adds what both tables ask for of an event, and returns where the rest is to be said.
 func (b *batch) add(timeNanos, ingested, source, dest int64, ip netip.Addr, is kinds) *item {
 	if len(b.items) == cap(b.items) {
-		b.items = append(b.items, item{})
-	} else {
-		b.items = b.items[:len(b.items)+1]
+		b.items = slices.Grow(b.items, 32)
 	}
+	b.items = b.items[:len(b.items)+1]
 	// Field by field: an item made elsewhere and copied here would be read before it is written
 	// back to the cache, which stalls.
 	it := &b.items[len(b.items)-1]
@@ -83,7 +95,11 @@ func (b *batch) add(timeNanos, ingested, source, dest int64, ip netip.Addr, is k
 	switch {
 	case uint64(source) > math.MaxUint32, uint64(dest) > math.MaxUint32, ingested != 0, ip.Is6():
 		it.ip = uint32(len(b.wide))
-		b.wide = append(b.wide, wide{source, dest, ingested, ip})
+		w := wide{source: source, dest: dest, ingested: ingested, bits: uint8(ip.BitLen())}
+		if w.bits > 0 {
+			w.ip = ip.As16()
+		}
+		b.wide = append(b.wide, w)
 		is |= isWide
 	case ip.IsValid():
 		a := ip.As4()
@@ -102,20 +118,19 @@ type mover struct {
 	rows       []uint32
 	callers    []uint32 // whose groups are asked for
 
+	items  []item // of all batches, as these
+	wide   []wide
 	found  []found
 	sorted []found
 	begins []uint32 // by group: where its items come to stand
-	wide   []wide   // of all batches
 
 	series   series.Batch
 	timeline timeline.Batch
 }
 
-// A found is an item with the numbers of its group and row in the tables, 0 where it has none.
-type found struct {
-	*item
-	group, row uint32
-}
+// A found is an item with the numbers of its group and row in the tables, 0 where it has none. Neither
+// it nor the rest has pointers, in which the garbage collector would look around.
+type found struct{ item, group, row uint32 }
 
 // moveAtOnce is how many items are handed on at once: few, since what the tables take stays in the
 // fastest cache then, and enough for the tables to wait for the memory of many at a time.
@@ -125,7 +140,7 @@ const moveAtOnce = 256
 // one group are given together, in their order, so that what the tables have of a group is fetched from
 // memory once for many of them. The order of different groups counts for nothing.
 func (m *mover) move(batches []*batch, table *series.Table, calls *timeline.Table) {
-	m.found, m.wide = m.found[:0], m.wide[:0]
+	m.items, m.wide, m.found = m.items[:0], m.wide[:0], m.found[:0]
 	for _, b := range batches {
 		m.find(b, table, calls)
 	}
@@ -168,18 +183,22 @@ func (m *mover) find(b *batch, table *series.Table, calls *timeline.Table) {
 		m.findCallers(b, table)
 	}
 	intros, groups, rows := b.intros, m.groups, m.rows
-	wide := uint32(len(m.wide))
-	m.wide = append(m.wide, b.wide...)
-	for i := range b.items {
-		it := &b.items[i]
+	first, wide := len(m.items), uint32(len(m.wide))
+	m.items, m.wide = append(m.items, b.items...), append(m.wide, b.wide...)
+	var nowhere numbers
+	for i := first; i < len(m.items); i++ {
+		it := &m.items[i]
 		if it.is&isWide != 0 {
 			it.ip += wide
 		}
 		if it.is&ofShared != 0 {
-			m.found = append(m.found, found{item: it, group: b.shared.groups[it.agent]})
+			m.found = append(m.found, found{item: uint32(i), group: b.shared.groups[it.agent]})
 			continue
 		}
-		at := &b.places.numbers[it.place]
+		at := &nowhere
+		if it.is&placed != 0 {
+			at = &b.places.numbers[it.place]
+		}
 		if it.is&introduction != 0 {
 			in := &intros[0]
 			intros = intros[1:]
@@ -193,7 +212,7 @@ func (m *mover) find(b *batch, table *series.Table, calls *timeline.Table) {
 				at.row, rows = rows[0], rows[1:]
 			}
 		}
-		m.found = append(m.found, found{it, at.group, at.row})
+		m.found = append(m.found, found{uint32(i), at.group, at.row})
 	}
 }
 
@@ -238,20 +257,21 @@ func (m *mover) sort(groups int) []found {
 
 // add adds an item to what is handed on.
 func (m *mover) add(f *found) {
-	o := series.Observation{TimeNanos: f.timeNanos, SourceBytes: int64(f.source), DestinationBytes: int64(f.dest), Details: f.details}
+	it := &m.items[f.item]
+	o := series.Observation{TimeNanos: it.timeNanos, SourceBytes: int64(it.source), DestinationBytes: int64(it.dest), Details: it.details}
 	switch {
-	case f.is&isIPv4 != 0:
-		o.DestinationIP = netip.AddrFrom4([4]byte{byte(f.ip >> 24), byte(f.ip >> 16), byte(f.ip >> 8), byte(f.ip)})
-	case f.is&isWide != 0:
-		w := &m.wide[f.ip]
-		o.SourceBytes, o.DestinationBytes, o.IngestedNanos, o.DestinationIP = w.source, w.dest, w.ingested, w.ip
+	case it.is&isIPv4 != 0:
+		o.DestinationIP = netip.AddrFrom4([4]byte{byte(it.ip >> 24), byte(it.ip >> 16), byte(it.ip >> 8), byte(it.ip)})
+	case it.is&isWide != 0:
+		w := &m.wide[it.ip]
+		o.SourceBytes, o.DestinationBytes, o.IngestedNanos, o.DestinationIP = w.source, w.dest, w.ingested, w.address()
 	}
-	if f.is&ofStatistics != 0 {
+	if it.is&ofStatistics != 0 {
 		m.series.Add(f.group, &o)
 	}
-	if f.is&ofCalls != 0 {
+	if it.is&ofCalls != 0 {
 		m.timeline.Add(f.row, &timeline.Observation{
-			TimeNanos: f.timeNanos, SourceBytes: o.SourceBytes, DestBytes: o.DestinationBytes, Agent: f.agent, Failed: f.is&notAnswered != 0,
+			TimeNanos: it.timeNanos, SourceBytes: o.SourceBytes, DestBytes: o.DestinationBytes, Agent: it.agent, Failed: it.is&notAnswered != 0,
 		})
 	}
 }
@@ -259,67 +279,82 @@ func (m *mover) add(f *found) {
 // places are the rows of one shard that one worker has met and not forgotten: each has a place, by
 // which both tables know it, so that neither its texts nor its hash have to be handed on again.
 type places struct {
-	met    [placeSets][placeWays]uint64 // hashes of rows, but for the bits of introduced
-	oldest [placeSets]uint8
+	met       [][placeWays]uint64 // hashes of rows, but for the bits of introduced; by set, of which there is a power of two
+	oldest    []uint8             // by set
+	forgotten int                 // rows
 
-	// Of the shard alone: what it knows the row and its group by.
-	numbers [placeSets * placeWays]numbers
+	numbers []numbers // of the shard alone: what it knows the row and its group by
 }
 
 type numbers struct{ group, row uint32 }
 
-// More places than these would not stay in a processor's cache.
+// Few places stay in a processor's cache. More are made for a worker that forgets many rows, since
+// to introduce them again and again costs more; the last of them take half a megabyte.
 const (
-	placeSets = 1 << 9
 	placeWays = 4
+	leastSets = 1 << 9
+	mostSets  = 1 << 12
 )
 
 // introduced are the bits of a hash in whose stead places remember to which tables a row was introduced.
 const introduced = uint64(ofStatistics | ofCalls)
 
+func newPlaces(sets int) *places {
+	return &places{met: make([][placeWays]uint64, sets), oldest: make([]uint8, sets), numbers: make([]numbers, sets*placeWays)}
+}
+
+// enough returns p, or places for more rows where p was too small for those that came.
+func (p *places) enough() *places {
+	if p == nil {
+		return newPlaces(leastSets)
+	}
+	if sets := len(p.met); p.forgotten > len(p.numbers) && sets < mostSets {
+		return newPlaces(2 * sets)
+	}
+	return p
+}
+
 // of returns the place of the row with a hash, for which of the tables that take an event of it
 // the row must be introduced, and whether another row had the place until now.
 func (p *places) of(row uint64, takes kinds) (place uint16, news kinds, fresh bool) {
-	set := row >> 8 % placeSets
+	set := row >> 8 & uint64(len(p.met)-1)
 	met := &p.met[set]
-	// Which of them it is, if any, is left to chance: written so that it takes no jump.
-	at := placeWays
-	if (met[3]^row)&^introduced == 0 {
-		at = 3
-	}
-	if (met[2]^row)&^introduced == 0 {
-		at = 2
-	}
-	if (met[1]^row)&^introduced == 0 {
-		at = 1
-	}
-	if (met[0]^row)&^introduced == 0 {
-		at = 0
-	}
-	if at < placeWays {
-		if news = takes &^ kinds(met[at]); news != 0 {
-			met[at] |= uint64(takes)
+	for way, m := range met {
+		if (m^row)&^introduced == 0 {
+			if news = takes &^ kinds(m); news != 0 {
+				met[way] |= uint64(takes)
+			}
+			return uint16(set*placeWays + uint64(way)), news, false
 		}
-		return uint16(set*placeWays + uint64(at)), news, false
 	}
 	way := p.oldest[set]
 	p.oldest[set] = (way + 1) % placeWays
+	if met[way] != 0 {
+		p.forgotten++
+	}
 	met[way] = row&^introduced | uint64(takes)
 	return uint16(set*placeWays + uint64(way)), takes, true
 }
 
 // introduce adds what the tables must know of the row of e to b.
 func (w *Worker) introduce(b *batch, e *event.Event, list int, group, row uint64, news kinds, fresh bool) {
-	in := intro{group: group, row: row, at: uint32(len(b.text)), fresh: fresh}
-	w.key = w.g.keys.append(w.key[:0], e, list)
+	if len(b.intros) == cap(b.intros) {
+		b.intros = slices.Grow(b.intros, 8)
+	}
+	b.intros = b.intros[:len(b.intros)+1]
+	in := &b.intros[len(b.intros)-1] // field by field, as in add
+	in.group, in.row, in.at, in.key, in.text, in.fresh = group, row, uint32(len(b.text)), 0, 0, fresh
+	key := w.key[:0]
 	if news&ofStatistics != 0 {
-		b.text = append(b.text, w.key...)
-		in.key = uint32(len(w.key))
+		b.text = w.g.keys.append(b.text, e, list)
+		key = b.text[in.at:]
+		in.key = uint32(len(key))
+	} else {
+		key = w.g.keys.append(key, e, list)
+		w.key = key
 	}
 	if news&ofCalls != 0 {
-		at := len(b.text)
-		b.text = survey.AppendText(b.text, w.key, e)
-		in.text = uint32(len(b.text) - at)
+		b.text = survey.AppendText(b.text, key, e)
+		in.text = uint32(len(b.text)) - in.at - in.key
 	}
-	b.intros = append(b.intros, in)
 }

@@ -19,8 +19,8 @@ import (
 // TestPlaces holds that a row is introduced once to each table, and again when four others have come to
 // its set.
 func TestPlaces(t *testing.T) {
-	p := new(places)
-	const apart = placeSets << 8
+	p := newPlaces(leastSets)
+	const apart = leastSets << 8
 	row := func(i int) uint64 { return 5<<8 + uint64(i)*apart }
 	check := func(i int, takes, news kinds, fresh bool) (place uint16) {
 		t.Helper()
@@ -51,12 +51,12 @@ func TestPlaces(t *testing.T) {
 // row that had its place: its calls would not stay in their order.
 func TestPlaceOfAnother(t *testing.T) {
 	table, calls := series.NewTable(series.Config{Grid: series.Grid{BucketSeconds: 60}, SummaryEntries: 1}), timeline.NewTable(0)
-	b := &batch{places: new(places), text: []byte("keytextmore")}
+	b := &batch{places: newPlaces(leastSets), text: []byte("keytextmore")}
 	b.intros = []intro{{group: 1 << 40, row: 2, key: 3, text: 4, fresh: true}, {group: 3 << 40, row: 4, at: 7, text: 4, fresh: true}}
-	b.add(1e9, 0, 1, 1, netip.Addr{}, ofStatistics|ofCalls|introduction)
-	b.add(2e9, 0, 1, 1, netip.Addr{}, ofStatistics|ofCalls)
-	b.add(3e9, 0, 1, 1, netip.Addr{}, ofCalls|introduction)
-	b.add(4e9, 0, 1, 1, netip.Addr{}, ofCalls)
+	b.add(1e9, 0, 1, 1, netip.Addr{}, ofStatistics|ofCalls|introduction|placed)
+	b.add(2e9, 0, 1, 1, netip.Addr{}, ofStatistics|ofCalls|placed)
+	b.add(3e9, 0, 1, 1, netip.Addr{}, ofCalls|introduction|placed)
+	b.add(4e9, 0, 1, 1, netip.Addr{}, ofCalls|placed)
 	var m mover
 	m.find(b, table, calls)
 	for i, want := range [][2]uint32{{1, 1}, {1, 1}, {0, 2}, {0, 2}} {
@@ -69,7 +69,7 @@ func TestPlaceOfAnother(t *testing.T) {
 // TestRowsThatComeBack holds what comes of events of more rows than there are places for, in blocks of two
 // workers, with numbers of all sizes, of which some are for the calls alone.
 func TestRowsThatComeBack(t *testing.T) {
-	const hosts, rounds = placeSets * placeWays * shardCount / 2, 3 // each with three destinations
+	const hosts, rounds = mostSets * placeWays * shardCount / 2, 3 // each with three destinations
 	destinations := [3]netip.Addr{netip.MustParseAddr("198.51.100.1"), netip.MustParseAddr("2001:db8::2"), netip.MustParseAddr("198.51.100.3")}
 	all, err := filter.Compile(filter.Config{})
 	if err != nil {

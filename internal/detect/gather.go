@@ -93,14 +93,17 @@ func (w *Worker) Event(e *event.Event) {
 		}
 	}
 	shard := hash % shardCount
-	known := w.places[shard]
-	if known == nil {
-		known = new(places)
-		w.places[shard] = known
-	}
-	place, news, fresh := known.of(row, is&(ofStatistics|ofCalls))
 	b := w.batch(shard)
-	b.places = known
+	var place uint16
+	news, fresh := is&(ofStatistics|ofCalls), true
+	if g.o.Rank != nil { // a key alone is found as fast as a place
+		if b.places == nil {
+			b.places = w.places[shard].enough()
+			w.places[shard] = b.places
+		}
+		place, news, fresh = b.places.of(row, news)
+		is |= placed
+	}
 	if news != 0 {
 		w.introduce(b, e, list, hash, row, news, fresh)
 		is |= introduction

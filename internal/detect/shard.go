@@ -13,9 +13,13 @@ import (
 // places that writing them down costs a tenth of the scan.
 const shardCount = 16
 
-// applyAt is how many observations a shard lets gather before they are applied: enough for
-// many groups to come more than once while their memory is at hand.
-const applyAt = 8192
+// applyAt is how many events a shard lets gather before they are applied: enough for the groups to
+// come several times, so that what the tables have of them is fetched from memory once for all. A
+// batch of long lines has few events; then so many batches are enough.
+const (
+	applyAt      = 8192
+	applyBatches = 128
+)
 
 // A shard gives batches to its tables in the order of the blocks that they come from.
 type shard struct {
@@ -27,7 +31,7 @@ type shard struct {
 	next    int64     // number of the block whose batch comes next
 	early   map[int64]*batch
 	queue   []*batch // in order, to be applied
-	queued  int      // observations in queue
+	queued  int      // events in queue
 	working bool     // a goroutine is applying
 	spare   []*batch
 }
@@ -74,10 +78,10 @@ func (s *shard) deliver(block int64, b *batch, m *mover) {
 			s.queued += b.len()
 		}
 	}
-	for s.working && s.queued > 8*applyAt {
+	for s.working && (s.queued > 4*applyAt || len(s.queue) > 4*applyBatches) {
 		s.room.Wait()
 	}
-	if s.queued >= applyAt && !s.working {
+	if !s.working && (s.queued >= applyAt || len(s.queue) >= applyBatches) {
 		s.apply(m)
 	}
 }
