@@ -18,7 +18,7 @@ const shardCount = 16
 // batch of long lines has few events; then so many batches are enough.
 const (
 	applyAt      = 8192
-	applyBatches = 128
+	applyBatches = 32
 )
 
 // A shard gives batches to its tables in the order of the blocks that they come from.
