@@ -231,7 +231,7 @@ func (f *Filter) Match(e *event.Event) int {
 				i = s.fail
 				continue
 			}
-			holds = s.texts.hasLength(len(text)) && s.texts.has(text)
+			holds = s.texts.mayHave(text) && s.texts.has(text)
 		case testNetworks:
 			holds = s.networks.has(e.IP(s.field))
 		case testCount:

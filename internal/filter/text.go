@@ -6,7 +6,7 @@ import "unicode/utf8"
 type texts struct {
 	few        []string            // all of them, when there are not many
 	many       map[string]struct{} // otherwise
-	lengths    uint64              // bit min(n, 63): there is one of n bytes
+	shapes     [shapes / 64]uint64 // a bit for each that one of the texts has, see shapeOf
 	ignoreCase bool                // the set holds them in lower case
 }
 
@@ -22,7 +22,8 @@ func newTexts(values []string, ignoreCase bool) *texts {
 		if ignoreCase {
 			v = string(appendLower(nil, v))
 		}
-		t.lengths |= 1 << min(len(v), 63)
+		shape := t.shapeOf(v)
+		t.shapes[shape/64] |= 1 << (shape % 64)
 		if t.many != nil {
 			t.many[v] = struct{}{}
 		} else {
@@ -32,9 +33,26 @@ func newTexts(values []string, ignoreCase bool) *texts {
 	return t
 }
 
-// hasLength reports whether a text of n bytes may be in the set: has costs more, and most
-// texts are not.
-func (t *texts) hasLength(n int) bool { return t.lengths>>min(n, 63)&1 == 1 }
+const shapes = 1 << 12
+
+// shapeOf returns a number of the length of s, its first byte and that in the middle: names of programs
+// mostly end alike.
+func (t *texts) shapeOf(s string) uint32 {
+	if s == "" {
+		return 0
+	}
+	a, b := s[0], s[len(s)/2]
+	if t.ignoreCase {
+		a, b = lower(a), lower(b)
+	}
+	return (uint32(len(s)) + uint32(a)*37 + uint32(b)*401) % shapes
+}
+
+// mayHave reports whether s may be in the set: has costs more, and most texts are not.
+func (t *texts) mayHave(s string) bool {
+	shape := t.shapeOf(s)
+	return t.shapes[shape/64]>>(shape%64)&1 == 1
+}
 
 // has reports whether s is in the set.
 func (t *texts) has(s string) bool {

@@ -135,7 +135,7 @@ func (d *decoder) line(line []byte, number int, out source.Sink) {
 			if old := d.texts[v.Slot]; old != nil && !d.seen.Has(event.Field(v.Slot)) {
 				*old = parse.Text(v.Text)
 				d.seen |= 1 << v.Slot
-			} else if !d.set(event.Field(v.Slot), v) {
+			} else if !d.first(event.Field(v.Slot), v) && !d.set(event.Field(v.Slot), v) {
 				d.bad(number, out)
 				return
 			}

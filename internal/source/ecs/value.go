@@ -12,6 +12,67 @@ import (
 	"fresnel/internal/source/parse"
 )
 
+// first gives field f of the event the value v where it is the first one, and of the shape that most
+// have. It reports false, and does nothing, where set must look.
+func (d *decoder) first(f event.Field, v *jsonlines.Value) bool {
+	if d.seen.Has(f) {
+		return false
+	}
+	e := &d.event
+	switch f {
+	case event.SourceIP, event.DestinationIP:
+		ip, ok := parse.IP(v.Text)
+		if !ok || v.Kind != jsonlines.String {
+			return false
+		}
+		if f == event.SourceIP {
+			e.SourceIP = ip
+		} else {
+			e.DestinationIP = ip
+		}
+	case event.SourceBytes, event.DestinationBytes, event.SourcePort, event.DestinationPort:
+		n, ok := parse.Count(v.Text)
+		if !ok || v.Kind != jsonlines.Number {
+			return false
+		}
+		switch f {
+		case event.SourceBytes:
+			e.SourceBytes = n
+		case event.DestinationBytes:
+			e.DestinationBytes = n
+		default:
+			if n > math.MaxUint16 {
+				return false
+			}
+			e.SetCount(f, n)
+		}
+	case event.Timestamp:
+		nanos, ok := parse.RFC3339(v.Text)
+		if !ok || v.Kind != jsonlines.String {
+			return false
+		}
+		e.TimeNanos = nanos
+	case event.NetworkTransport:
+		switch string(v.Text) {
+		case "tcp", "udp":
+			e.NetworkTransport = parse.Text(v.Text)
+		default:
+			return false
+		}
+	case event.NetworkProtocol:
+		for _, c := range v.Text {
+			if 'A' <= c && c <= 'Z' {
+				return false
+			}
+		}
+		e.NetworkProtocol = parse.Text(v.Text)
+	default:
+		return false
+	}
+	d.seen |= 1 << f
+	return true
+}
+
 // set gives field f of the event the value v. Of several values the smallest counts,
 // addresses compared by their 128 bits. It reports false, with d.err, for a value that is
 // none of the field's kind. As Elasticsearch does, it takes numbers and booleans out of
