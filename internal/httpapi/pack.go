@@ -70,5 +70,6 @@ func (p *packer) pack() *pack {
 	for _, b := range p.out.blocks {
 		p.out.bytes += len(b) + slice
 	}
-	return &p.out
+	out := p.out // a pointer into p would keep what p is part of
+	return &out
 }

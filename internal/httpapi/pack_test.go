@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"runtime"
 	"strings"
 	"testing"
+	"weak"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -36,6 +38,19 @@ func TestPackHasWhatWasAdded(t *testing.T) {
 	if doc, _, err := broken.at(0); err == nil {
 		t.Errorf("got %s, want an error", doc)
 	}
+}
+
+// TestAPackKeepsNothingElse: a pack is kept for as long as its run, what it was made of is not.
+func TestAPackKeepsNothingElse(t *testing.T) {
+	run := &runRead{findings: make([]read, 100)}
+	run.add(&store.Finding{Doc: []byte("{}")})
+	rest := weak.Make(&run.findings[0])
+	packed := run.pack()
+	runtime.GC()
+	if rest.Value() != nil {
+		t.Error("got what was read of the findings in memory, want it gone")
+	}
+	runtime.KeepAlive(packed)
 }
 
 // TestTheOldestRunsHaveNoRoomForDocuments gives an index room for the documents of some runs.

@@ -60,25 +60,95 @@ func (s *Store) commitAll() {
 		if s.finished != nil {
 			s.finish()
 		}
+		if s.fresh >= s.maxFresh {
+			s.reopen()
+		}
 	}
 }
 
-// finish writes the log of the file that is not written to any more into it.
+// finish writes the log of the file that is not written to any more into it, and closes it.
 func (s *Store) finish() {
 	f := s.finished
 	s.finished = nil
 	defer s.release(f)
+	s.shut(f)
+}
+
+// maxFresh is after how many events the file that they go to is closed and opened again. The engine keeps
+// what it knows of each row group that it has written or read, outside of its memory limit, for as long
+// as the file is open: 0.8 bytes an event, 300 MB for a file of 8 GiB. Of a file that was opened again it
+// knows a tenth of that, and what is read.
+const maxFresh = 1 << 24
+
+// reopen closes the file that is written to, so that whoever asks for it next opens it. When it cannot be,
+// it is tried again half as many events later: an export may take minutes, and trying takes shutWait.
+func (s *Store) reopen() {
+	s.fresh = s.maxFresh / 2
+	if s.room(0, spareForEvents) != nil {
+		return // to write the log into the file takes room
+	}
+	s.mu.Lock()
+	f := s.last()
+	s.mu.Unlock()
+	if s.shut(f) {
+		s.fresh = 0
+	}
+}
+
+// shut writes the log of a file into it, and closes it unless somebody asks it for long. It reports whether it
+// did.
+func (s *Store) shut(f *file) (ok bool) {
+	ctx := context.Background() // of no single caller's
 	err := s.use(func(e *engine) error {
-		return e.do(func(c *conn) error {
-			return s.withFile(context.Background(), c, f, func() error {
-				return c.patient(context.Background(), "CHECKPOINT "+f.name)
-			})
+		return e.do(func(c *conn) (err error) {
+			if err := s.withFile(ctx, c, f, func() error { return c.patient(ctx, "CHECKPOINT "+f.name) }); err != nil {
+				return err
+			}
+			ok, err = s.detachSoon(ctx, c, f)
+			return err
 		})
 	})
 	if err != nil {
 		// Nothing is lost: the log is read when the file is opened next.
 		s.o.Log.Warn("a log could not be written into its file", "file", f.path, "error", err)
 	}
+	if ok {
+		trimHeap()
+	}
+	return ok
+}
+
+// shutWait is how long who asks a file is waited for before it is closed: for a window of a scan, not for
+// an export. Who comes meanwhile waits as well, and so do commits.
+const shutWait = time.Second
+
+// detachSoon closes a file once nobody uses it, unless that takes too long. It reports whether it did.
+func (s *Store) detachSoon(ctx context.Context, c *conn, f *file) (bool, error) {
+	s.attaching.Lock()
+	defer s.attaching.Unlock()
+	f.closing = true
+	late := false
+	defer time.AfterFunc(s.shutWait, func() {
+		s.attaching.Lock()
+		defer s.attaching.Unlock()
+		late = true
+		s.unpinned.Broadcast()
+	}).Stop()
+	defer func() {
+		f.closing = false
+		s.unpinned.Broadcast()
+	}()
+	for f.pins > 0 {
+		if late {
+			return false, nil
+		}
+		s.unpinned.Wait()
+	}
+	if s.writer.f == f {
+		s.writer.close()
+	}
+	err := s.detach(ctx, c, f)
+	return err == nil, err
 }
 
 // commit stores requests, all of them or none.
@@ -100,6 +170,7 @@ func (s *Store) commit(requests []*request) error {
 	switch {
 	case err == nil:
 		f.content = k
+		s.fresh += int(k.last - before)
 	case isFatal(err) && f != nil && k.last > before && f.last == k.last:
 		// What the database says after its restart holds: all is there.
 	default:
@@ -174,7 +245,8 @@ func (n *numbering) slot(h textHash) *numbered {
 	}
 }
 
-// A writer writes to the last file. Its zero state, after drop, is that nothing is open.
+// A writer writes to the last file. Its zero state, after drop, is that nothing is open; after close it
+// has the numbers of texts still.
 type writer struct {
 	s *Store
 	f *file // that the rest is for, or nil
@@ -194,8 +266,14 @@ type writer struct {
 
 func newWriter(s *Store) *writer { return &writer{s: s} }
 
-// drop closes all without storing.
+// drop closes all without storing, and forgets the numbers of texts.
 func (w *writer) drop() {
+	w.close()
+	*w = writer{s: w.s, hashes: w.hashes, places: w.places}
+}
+
+// close closes all without storing.
+func (w *writer) close() {
 	if w.c == nil {
 		return
 	}
@@ -205,15 +283,17 @@ func (w *writer) drop() {
 		}
 	}
 	w.e.put(w.c)
-	*w = writer{s: w.s, hashes: w.hashes, places: w.places}
+	w.e, w.c, w.event, w.mark, w.tuples = nil, nil, nil, nil, [numTuples]*table{}
 }
 
 // prepare opens what is needed to write to f.
 func (w *writer) prepare(ctx context.Context, e *engine, f *file) (err error) {
-	if w.f == f {
+	if w.f == f && w.c != nil {
 		return nil
 	}
-	w.drop()
+	if w.f != f {
+		w.drop()
+	}
 	if w.c, err = e.get(); err != nil {
 		return err
 	}
@@ -234,8 +314,10 @@ func (w *writer) prepare(ctx context.Context, e *engine, f *file) (err error) {
 	}); err != nil {
 		return err
 	}
-	w.f = f
-	w.begin()
+	if w.f != f {
+		w.f = f
+		w.begin()
+	}
 	return nil
 }
 
@@ -405,6 +487,7 @@ func (s *Store) fileToWrite(ctx context.Context, e *engine) (*file, error) {
 		number, first = old.number+1, old.last+1
 	}
 	s.writer.drop()
+	s.fresh = 0
 	f := newFile(s.o.Dir, number)
 	if err := e.do(func(c *conn) error { return f.create(ctx, c, now, first, marks) }); err != nil {
 		return nil, err

@@ -63,6 +63,7 @@ func appendForever(dir string) error {
 	if err != nil {
 		return err
 	}
+	s.maxFresh = 10_000 // the file is closed and opened again more than once in each life
 	var wg sync.WaitGroup
 	for w := range crashWriters {
 		wg.Go(func() {

@@ -41,6 +41,7 @@ type file struct {
 	writable bool // it is the last one
 	attached bool
 	pins     int   // statements under way
+	closing  bool  // others have to wait
 	used     int64 // greater means later
 }
 

@@ -115,14 +115,17 @@ func TestFullDisk(t *testing.T) {
 		name    string
 		options string
 		slice   int64
+		fresh   int
 		blind   bool
 		fatal   bool
 	}{
-		{"one file", "size=40m", 1 << 30, false, false},
-		{"several files", "size=32m", 3 << 20, false, false},
-		{"the log finds no room", "size=24m", 1 << 30, true, false},
-		{"a file that takes in its log finds no room", "size=100m", 1 << 30, true, true},
-		{"there are several files, and no room", "size=24m", 2 << 20, true, false},
+		{"one file", "size=40m", 1 << 30, maxFresh, false, false},
+		{"one file, opened again and again", "size=40m", 1 << 30, 20_000, false, false},
+		{"several files", "size=32m", 3 << 20, maxFresh, false, false},
+		{"the log finds no room", "size=24m", 1 << 30, maxFresh, true, false},
+		{"a file that is opened again finds no room", "size=24m", 1 << 30, 20_000, true, false},
+		{"a file that takes in its log finds no room", "size=100m", 1 << 30, maxFresh, true, true},
+		{"there are several files, and no room", "size=24m", 2 << 20, maxFresh, true, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			disk := smallDisk(t, tt.options)
@@ -139,6 +142,7 @@ func TestFullDisk(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			s.maxFresh = tt.fresh
 			if tt.blind {
 				s.free = func(string) (int64, bool) { return 0, false }
 			}

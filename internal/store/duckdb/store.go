@@ -36,6 +36,7 @@ type Store struct {
 	marks  map[string]string
 
 	attaching sync.Mutex // taken before mu
+	unpinned  sync.Cond  // of attaching: a file has one statement less, or is not being closed any more
 	attached  []*file
 	uses      int64
 
@@ -45,11 +46,15 @@ type Store struct {
 
 	maxNumbers int                                     // of one kind in a generation; less in tests
 	maxMarks   int                                     // that are written before those replaced are taken out; less in tests
+	maxFresh   int                                     // less in tests
+	maxKnown   int64                                   // less in tests
+	shutWait   time.Duration                           // less in tests
 	free       func(dir string) (bytes int64, ok bool) // freeBytes; another in tests
 
 	// Of the committer alone:
 	committing idSet         // ids of the commit under way
 	finished   *file         // the last but one, until its log is written into it
+	fresh      int           // events that were stored since the last file was opened
 	ended      chan struct{} // closed at the end
 
 	main    sync.Mutex // one goroutine at a time writes to main.duckdb
@@ -65,8 +70,11 @@ const (
 	mainName = "main_file"       // in the engine
 
 	// maxAttached bounds how many files of events are open, beside the last one: each takes
-	// file handles, and memory for what is known of its row groups.
+	// file handles.
 	maxAttached = 32
+	// maxKnown bounds of how many events those files are, unless more are asked at a time: what the engine
+	// knows of their row groups takes up to 0.8 bytes each, outside of its memory limit.
+	maxKnown = 1 << 27
 )
 
 // Open opens the store in a folder, or makes one. A folder that another process uses is a
@@ -99,7 +107,8 @@ func open(o Options) (*Store, error) {
 		lock.release()
 		return nil, err
 	}
-	s := &Store{o: o, lock: lock, marks: map[string]string{}, maxNumbers: maxNumbers, maxMarks: maxMarks, free: freeBytes, ended: make(chan struct{})}
+	s := &Store{o: o, lock: lock, marks: map[string]string{}, maxNumbers: maxNumbers, maxMarks: maxMarks, maxFresh: maxFresh, maxKnown: maxKnown, shutWait: shutWait, free: freeBytes, ended: make(chan struct{})}
+	s.unpinned.L = &s.attaching
 	s.queue.init(o.CommitRows)
 	s.writer = newWriter(s)
 	if err := s.load(); err != nil {
@@ -326,8 +335,11 @@ func (s *Store) withFile(ctx context.Context, c *conn, f *file, do func() error)
 func (s *Store) pin(ctx context.Context, c *conn, f *file) error {
 	s.attaching.Lock()
 	defer s.attaching.Unlock()
+	for f.closing {
+		s.unpinned.Wait()
+	}
 	if !f.attached {
-		if err := s.makeRoom(ctx, c); err != nil {
+		if err := s.makeRoom(ctx, c, f); err != nil {
 			return err
 		}
 		// A log is what a killed process left: reading it is work that is done once.
@@ -348,23 +360,33 @@ func (s *Store) unpin(f *file) {
 	s.attaching.Lock()
 	defer s.attaching.Unlock()
 	f.pins--
+	s.unpinned.Broadcast()
 }
 
-// makeRoom detaches the file that was not used for longest when many are attached.
-func (s *Store) makeRoom(ctx context.Context, c *conn) error {
-	if len(s.attached) < maxAttached {
-		return nil
-	}
-	var idle *file
-	for _, f := range s.attached {
-		if f.pins == 0 && !f.writable && (idle == nil || f.used < idle.used) {
-			idle = f
+// makeRoom detaches the files that were not used for longest when many are attached, or large ones, so
+// that another can be.
+func (s *Store) makeRoom(ctx context.Context, c *conn, other *file) error {
+	for {
+		var idle *file
+		var known int64
+		s.mu.Lock()
+		for _, f := range append(slices.Clip(s.attached), other) {
+			if f.writable {
+				continue
+			}
+			known += f.events()
+			if f != other && f.pins == 0 && (idle == nil || f.used < idle.used) {
+				idle = f
+			}
+		}
+		s.mu.Unlock()
+		if len(s.attached) < maxAttached && known <= s.maxKnown || idle == nil { // when more are in use there are more
+			return nil
+		}
+		if err := s.detach(ctx, c, idle); err != nil {
+			return err
 		}
 	}
-	if idle == nil {
-		return nil // more are in use: then there are more
-	}
-	return s.detach(ctx, c, idle)
 }
 
 // detach closes a file that nobody uses; the caller holds attaching.

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"math"
@@ -271,6 +272,11 @@ func TestManyFiles(t *testing.T) {
 		if n := len(s.attached); n > maxAttached {
 			t.Errorf("got %d files attached, want at most %d", n, maxAttached)
 		}
+		s.maxKnown = 5 // an event in each file
+		compare(t, "events of large files", readAll(t, s), want)
+		if n := len(s.attached); n > 6 {
+			t.Errorf("got %d files attached, want at most five, and the last one", n)
+		}
 		scan, err := s.In(t.Context(), 4, 6, store.Newest)
 		if n := len(scan.(*scanner).parts); n != 2 {
 			t.Errorf("got a scan of %d files, want the two with events of its times", n)
@@ -420,6 +426,108 @@ func restart(t *testing.T, s *Store) {
 	if err := s.restart(e); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// TestTheLastFileIsOpenedAgain: what the engine knows of a file grows with it for as long as it is open.
+func TestTheLastFileIsOpenedAgain(t *testing.T) {
+	o := options(t)
+	s := openStore(t, o)
+	s.maxFresh = 1000
+	var want []event.Event
+	add := func(n int) {
+		t.Helper()
+		var events []event.Event
+		for range n {
+			events = append(events, event.Event{TimeNanos: int64(len(want)), HostName: fmt.Sprint("host-", len(want)%300)})
+			want = append(want, events[len(events)-1])
+		}
+		appendEvents(t, s, events...)
+	}
+	closed := func() { // waits for it
+		t.Helper()
+		s.attaching.Lock()
+		defer s.attaching.Unlock()
+		late := false
+		defer time.AfterFunc(10*time.Second, func() {
+			s.attaching.Lock()
+			defer s.attaching.Unlock()
+			late = true
+			s.unpinned.Broadcast()
+		}).Stop()
+		for s.files[0].attached {
+			if late {
+				t.Fatal("got the file open for 10 s, want it closed after so many events")
+			}
+			s.unpinned.Wait()
+		}
+	}
+	opened := func(what string) {
+		t.Helper()
+		s.attaching.Lock()
+		defer s.attaching.Unlock()
+		if !s.files[0].attached {
+			t.Errorf("%s: got the file closed, want it open", what)
+		}
+	}
+	add(999)
+	opened("few events")
+	add(1)
+	closed()
+	if size := sizeOf(s.files[0].path + ".wal"); size > 0 {
+		t.Errorf("got a log of %d bytes, want it in the file", size)
+	}
+	compare(t, "events", readAll(t, s), want)
+
+	// An export may ask it for long.
+	if err := s.use(func(e *engine) error {
+		return e.do(func(c *conn) error {
+			return s.withFile(t.Context(), c, s.files[0], func() error {
+				s.shutWait = time.Millisecond
+				add(1000)
+				add(1)
+				opened("while it is asked")
+				return nil
+			})
+		})
+	}); err != nil {
+		t.Fatal(err)
+	}
+	s.shutWait = time.Hour
+	add(1000)
+	closed()
+
+	// Who comes while it is being closed waits, and does not keep it open.
+	var reading sync.WaitGroup
+	ctx, halt := context.WithCancel(t.Context())
+	for range 4 {
+		reading.Go(func() {
+			for ctx.Err() == nil {
+				scan, err := s.Since(t.Context(), 0, store.Newest, store.Forever)
+				for err == nil {
+					_, err = scan.Next(t.Context())
+				}
+				if !errors.Is(err, io.EOF) {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	for range 10 {
+		add(1000)
+	}
+	halt()
+	reading.Wait()
+	add(1000)
+	closed()
+	if n := len(s.files[0].generations); n != 1 {
+		t.Errorf("got %d generations, want the texts stored once", n)
+	}
+	compare(t, "all events", readAll(t, s), want)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	compare(t, "all events after a restart", readAll(t, openStore(t, o)), want)
 }
 
 func TestTheEngineMayBeReplaced(t *testing.T) {
