@@ -17,8 +17,8 @@ FUZZTIME ?= 10s
 .DELETE_ON_ERROR:
 # Worlds to fit the rank on, and others to judge the fit by (seed numbers; 1-99 are for fitting, 201 on for docs/accuracy.md).
 W := scenarios
-FIT_TRAIN := $(W)/day.yaml:1-6,$(W)/day.yaml@vary:1-14,$(W)/day.yaml@pairs:1-3,$(W)/plain.yaml:1-4,$(W)/plain.yaml@vary:1-8,$(W)/plain.yaml@pairs:1-2,$(W)/quiet.yaml:1-4,$(W)/quiet.yaml@vary:1-6,$(W)/quiet.yaml@pairs:1-2,$(W)/enterprise.yaml:1-4,$(W)/enterprise.yaml@vary:1-6,$(W)/enterprise-b.yaml:1-4,$(W)/bot-week.yaml:1-6,$(W)/internet-noise.yaml:1-10
-FIT_HELD := $(W)/day.yaml:101-103,$(W)/day.yaml@vary:101-106,$(W)/day.yaml@pairs:101-101,$(W)/plain.yaml:101-102,$(W)/plain.yaml@pairs:101-101,$(W)/quiet.yaml:101-106,$(W)/quiet.yaml@vary:101-104,$(W)/quiet.yaml@pairs:101-101,$(W)/enterprise.yaml:101-102,$(W)/enterprise.yaml@vary:101-103,$(W)/enterprise-b.yaml:101-102,$(W)/bot-week.yaml:101-103,$(W)/internet-noise.yaml:101-110
+FIT_TRAIN := $(W)/day.yaml:1-6,$(W)/day.yaml@vary:1-14,$(W)/day.yaml@pairs:1-3,$(W)/plain.yaml:1-4,$(W)/plain.yaml@vary:1-8,$(W)/plain.yaml@pairs:1-2,$(W)/quiet.yaml:1-4,$(W)/quiet.yaml@vary:1-6,$(W)/quiet.yaml@pairs:1-2,$(W)/crowd.yaml:1-3,$(W)/enterprise.yaml:1-4,$(W)/enterprise.yaml@vary:1-6,$(W)/enterprise-b.yaml:1-4,$(W)/bot-week.yaml:1-6,$(W)/internet-noise.yaml:1-10
+FIT_HELD := $(W)/day.yaml:101-103,$(W)/day.yaml@vary:101-106,$(W)/day.yaml@pairs:101-101,$(W)/plain.yaml:101-102,$(W)/plain.yaml@pairs:101-101,$(W)/quiet.yaml:101-106,$(W)/quiet.yaml@vary:101-104,$(W)/quiet.yaml@pairs:101-101,$(W)/crowd.yaml:101-104,$(W)/crowd.yaml@vary:101-104,$(W)/crowd.yaml@pairs:101-101,$(W)/enterprise.yaml:101-102,$(W)/enterprise.yaml@vary:101-103,$(W)/enterprise-b.yaml:101-102,$(W)/bot-week.yaml:101-103,$(W)/internet-noise.yaml:101-110
 FIT_CAPTURES := ctu-normal-days,m57-office-day,iot23-hakai-torii,emotet-icedid,njrat-reconnect,bab0-apt-http,suricata-iot-day,rat-short-pcaps
 
 .PHONY: all build demo demo-serve demo-scan test test-integration lint format crossbuild layers generated bench bench-pages pgo fit accuracy fuzz check clean

@@ -351,6 +351,10 @@ func vary(sc *simulate.Scenario, seed uint64) {
 	for range max(6, sc.Hosts/8) {
 		in.Frameworks[kinds[rng.IntN(len(kinds))]]++
 	}
+	if rng.IntN(2) == 0 {
+		sc.Crowd = simulate.Crowd{Programs: 5 + rng.IntN(80), Servers: 20 + rng.IntN(300), Shared: between(0, 0.8)}
+		in.Disguised, in.Campaign = between(0, 0.5), between(0, 0.6)
+	}
 }
 
 // capture scans a folder of a real capture with its labels.json. What has no label there is

@@ -201,13 +201,14 @@ var pieces = []Piece{
 			{"from_4", For, "4 to 12 %"},
 			{"from_12", For, "12 to 30 %"},
 			{"from_30", For, "30 to 60 %"},
-			{"from_60", For, "60 % or more"},
+			{"from_60", For, "60 to 95 %"},
+			{"from_95", For, "95 % or more: as much as those of calls at random times"},
 		},
 		level: func(v view) uint8 {
 			if !v.timed || v.f.Kind == "growing" {
 				return 0
 			}
-			return steps(v.f.Jitter, 0.01, 0.04, 0.12, 0.3, 0.6)
+			return steps(v.f.Jitter, 0.01, 0.04, 0.12, 0.3, 0.6, 0.95)
 		},
 		say: func(b []byte, v view, level uint8) []byte {
 			if level <= 2 {
@@ -466,9 +467,9 @@ var pieces = []Piece{
 		},
 	},
 	{
-		Name: "own_each", Doc: "A tool that many hosts run and each with a destination of its own, as with servers that are handed out per host.",
+		Name: "own_each", Doc: "A tool that many hosts run and each on a timer to a destination of its own, as with servers that are handed out per host.",
 		Levels: []Level{
-			{"own_each", Against, "at least 0.4 destinations of its own per host, and these are at least half of all that it calls"},
+			{"own_each", Against, "at least 0.4 destinations of its own per host, these are at least half of all that it calls, and a quarter of the others is on a timer"},
 			{"no", Plain, "not so"},
 		},
 		level: func(v view) uint8 {
@@ -476,14 +477,14 @@ var pieces = []Piece{
 			if !rare(v.pair) || f.ProcessDestinations <= 0 {
 				return 0
 			}
-			if v.perHost(v.otherLone()) >= 0.4 && 2*f.ProcessLoneDestinations >= f.ProcessDestinations && f.HostDestinations <= 4 {
+			if v.perHost(v.otherLone()) >= 0.4 && 2*f.ProcessLoneDestinations >= f.ProcessDestinations && f.HostDestinations <= 4 && 4*v.otherTimers() >= v.otherLone() {
 				return 1
 			}
 			return 2
 		},
 		say: func(b []byte, v view, _ uint8) []byte {
 			b = name(b, v.f.ProcessName)
-			return append(b, " calls a destination of its own on most hosts"...)
+			return append(b, " calls a destination of its own on a timer on most hosts"...)
 		},
 	},
 	{

@@ -118,6 +118,8 @@ func TestLevels(t *testing.T) {
 		{"long stretches", injected, func(f *rank.Facts) { f.Callbacks, f.Regimes = 181, 3 }, "regimes", "above_60"},
 		{"short stretches", injected, func(f *rank.Facts) { f.Callbacks, f.Regimes = 180, 9 }, "regimes", "up_to_20"},
 		{"the jitter of chance", injected, func(f *rank.Facts) { f.QValue = 0.051 }, "jitter", "unknown"},
+		{"the jitter of a loop, at its widest", injected, func(f *rank.Facts) { f.Jitter = 0.9 }, "jitter", "from_60"},
+		{"the jitter of random calls", injected, func(f *rank.Facts) { f.Jitter = 0.98 }, "jitter", "from_95"},
 		{"active hours of a short row", injected, func(f *rank.Facts) { f.SpanSeconds = 19 * 3600 }, "hours", "unknown"},
 		{"calls to the end", injected, nil, "lasting", "to_the_end"},
 		{"no bytes", injected, func(f *rank.Facts) { f.HasBytes = false }, "payload", "unknown"},
@@ -137,8 +139,11 @@ func TestLevels(t *testing.T) {
 		{"a shared destination", fleetTool, nil, "lone_timers", "unknown"},
 		{"a tool of one host", rareTool, nil, "lone_timers", "unknown"},
 		{"a server handed out per host", injected, func(f *rank.Facts) {
-			f.ProcessDestinations, f.ProcessLoneDestinations, f.HostDestinations = 420, 400, 1
+			f.ProcessDestinations, f.ProcessLoneDestinations, f.HostDestinations, f.ProcessLoneTimers = 420, 400, 1, 300
 		}, "own_each", "own_each"},
+		{"a tool that calls a place of its own on each host, on no timer", injected, func(f *rank.Facts) {
+			f.ProcessDestinations, f.ProcessLoneDestinations, f.HostDestinations, f.ProcessLoneTimers = 420, 400, 1, 50
+		}, "own_each", "no"},
 		{"one tool, one server", rareTool, nil, "errands", "one"},
 		{"a rare name behind a shared front", injected, func(f *rank.Facts) { f.Domain, f.HostsOfAddress, f.NamesOfAddress = "a.example", 200, 30 }, "address", "front"},
 		{"an address without a name", injected, nil, "address", "unknown"},

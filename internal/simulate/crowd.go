@@ -514,12 +514,32 @@ func backingOff(w *world, h *host, r *rand.Rand, t traits) {
 	w.add(c)
 }
 
+// idler returns the file of a caller without a timer: a program of the crowd, else one of its own.
+func (w *world) idler(r *rand.Rand, k kind, t traits) image {
+	n := w.sc.Crowd.Programs
+	if n == 0 {
+		return madeUp(r, k, t.signed, t.program)
+	}
+	own := w.stream("crowd program", strconv.Itoa(int(math.Pow(r.Float64(), 1.5)*float64(n)))) // some run nearly everywhere
+	return madeUp(own, k, chance(own, w.sc.Rare.Signed), chance(own, w.sc.Rare.Program))
+}
+
+// idlerServers returns where a caller without a timer calls: a server of the crowd, else one of its own.
+func (w *world) idlerServers(r *rand.Rand) []int32 {
+	c := &w.sc.Crowd
+	if c.Servers == 0 || !chance(r, c.Shared) {
+		return w.service(r, pollerServer(r))
+	}
+	key := "crowd server " + strconv.Itoa(int(math.Pow(r.Float64(), 2)*float64(c.Servers)))
+	return w.common(key, pollerServer(w.stream(key)))
+}
+
 // noise returns the maker of a caller without a timer.
 func noise(draw func(*rand.Rand) gaps, steady bool) func(*world, *host, *rand.Rand, traits) {
 	return func(w *world, h *host, r *rand.Rand, t traits) {
 		c := &caller{
-			r: r, host: h, procs: []*proc{w.run(h, madeUp(r, h.kind, t.signed, t.program), "")}, spans: h.awake, gaps: draw(r), size: timerSizes(r),
-			to: targets{of: w.service(r, pollerServer(r)), rule: pickAny},
+			r: r, host: h, procs: []*proc{w.run(h, w.idler(r, h.kind, t), "")}, spans: h.awake, gaps: draw(r), size: timerSizes(r),
+			to: targets{of: w.idlerServers(r), rule: pickAny},
 		}
 		if steady { // of one size, which fools what looks at sizes
 			c.size = constant(logBetween(r, 200, 3000), logBetween(r, 150, 5000))
@@ -536,10 +556,10 @@ func sessions(w *world, h *host, r *rand.Rand, t traits) {
 	n := 1 + r.IntN(6)
 	var of []int32
 	for range n {
-		of = append(of, w.service(r, pollerServer(r))...)
+		of = append(of, w.idlerServers(r)...)
 	}
 	w.add(&caller{
-		r: r, host: h, procs: []*proc{w.run(h, madeUp(r, h.kind, t.signed, t.program), "")}, spans: h.active,
+		r: r, host: h, procs: []*proc{w.run(h, w.idler(r, h.kind, t), "")}, spans: h.active,
 		gaps: spread(logBetween(r, 60, 1200)/max(w.sc.Activity, 0.01), between(r, 0.9, 1.7)), size: heavySizes(logBetween(r, 600, 6000), logBetween(r, 900, 30000)),
 		to: targets{of: of, rule: pickAny},
 	})

@@ -130,6 +130,7 @@ func (w *world) makeImplants() error {
 	servers := make(map[string]targets) // of the newest implant of a framework
 	joins := quota(w.stream("implants", "campaign"), n, im.Campaign)
 	signed, program := quota(r, len(all), im.Signed), quota(r, len(all), im.Program)
+	disguised := quota(w.stream("implants", "disguised"), len(all), im.Disguised)
 	for i := range all {
 		spec := &all[i]
 		f := frameworkOf(spec.Framework)
@@ -139,6 +140,9 @@ func (w *world) makeImplants() error {
 		}
 		taken[h]++
 		id := fmt.Sprintf("implant-%03d", i+1)
+		if disguised[i] && spec.Process == "" && (spec.Injected == nil || !*spec.Injected) {
+			spec.Process = w.idler(w.stream("implant", f.name, strconv.Itoa(i), "disguise"), h.kind, traits{}).name
+		}
 		c := w.implant(w.stream("implant", f.name, strconv.Itoa(i)), h, id, spec, nil, signed[i], program[i])
 		if before, ok := servers[f.name]; ok && i < n && joins[i] {
 			c.to = before

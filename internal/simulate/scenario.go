@@ -31,6 +31,7 @@ type Scenario struct {
 	Tools    map[string]float64 `yaml:"tools"`    // class -> how many made-up programs of many hosts
 	PerHost  map[string]float64 `yaml:"per_host"` // class -> how many a host, on average, has to itself
 	Rare     Rare               `yaml:"rare"`     // of the rare pollers of PerHost
+	Crowd    Crowd              `yaml:"crowd"`    // of the callers of PerHost that have no timer
 	Implants Implants           `yaml:"implants"`
 
 	Bots  []Bot `yaml:"bots"`  // infected machines that call server after server
@@ -48,6 +49,14 @@ type Sensor struct {
 	Loss     float64 `yaml:"loss"`     // share of events that get lost on the way
 }
 
+// A Crowd is the programs and servers that callers without a timer share: many hosts run a browser or an
+// interpreter, and each calls places that no other does.
+type Crowd struct {
+	Programs int     `yaml:"programs"` // how many; 0: each caller is a program of its own
+	Servers  int     `yaml:"servers"`  // how many
+	Shared   float64 `yaml:"shared"`   // share of the callers that call these servers; the others have their own
+}
+
 // Rare describes the tools that only one host has.
 type Rare struct {
 	Signed  float64 `yaml:"signed"`  // share with a trusted signature
@@ -60,6 +69,7 @@ type Implants struct {
 	Frameworks map[string]int `yaml:"frameworks"` // how many of each, with parameters drawn
 	Rows       []Implant      `yaml:"rows"`       // implants with parameters given
 	Injected   float64        `yaml:"injected"`   // share that lives in a busy common process
+	Disguised  float64        `yaml:"disguised"`  // share of the others that bears the name of a program of the crowd
 	New        float64        `yaml:"new"`        // share that comes in the middle of the data
 	Signed     float64        `yaml:"signed"`     // share of the others whose program has a trusted signature
 	Program    float64        `yaml:"program"`    // share of the others whose program is below Program Files
@@ -228,8 +238,19 @@ func (sc *Scenario) Validate() error {
 	share("rare.signed", sc.Rare.Signed)
 	share("rare.program", sc.Rare.Program)
 	share("rare.old", sc.Rare.Old)
+	share("crowd.shared", sc.Crowd.Shared)
+	if n := sc.Crowd.Programs; n < 0 || n > 100_000 {
+		fail("crowd.programs", n, "0 to 100000")
+	}
+	if n := sc.Crowd.Servers; n < 0 || n > 100_000 || n == 0 && sc.Crowd.Shared > 0 {
+		fail("crowd.servers", n, "1 to 100000, or 0 where none is shared")
+	}
 	im := &sc.Implants
+	if im.Disguised > 0 && sc.Crowd.Programs == 0 {
+		fail("implants.disguised", im.Disguised, "0 without crowd.programs")
+	}
 	share("implants.injected", im.Injected)
+	share("implants.disguised", im.Disguised)
 	share("implants.new", im.New)
 	share("implants.signed", im.Signed)
 	share("implants.program", im.Program)

@@ -420,6 +420,55 @@ func TestEnterprise(t *testing.T) {
 
 // TestNoSurfaceGivesImplantsAway compares what rare benign pollers and implants look like in
 // their names and ports: no ending and no port is one side's own.
+// TestCrowd wants programs of the crowd on many hosts, most of their servers called by one, and implants that
+// bear the name of a program that other hosts run.
+func TestCrowd(t *testing.T) {
+	hosts := make(map[string]map[string]bool) // by program
+	callers := make(map[netip.Addr]map[string]bool)
+	add := func(m map[string]bool, host string) map[string]bool {
+		if m == nil {
+			m = make(map[string]bool)
+		}
+		m[host] = true
+		return m
+	}
+	sc := load(t, "crowd.yaml")
+	truth, err := sc.Run(3, func(e *event.Event) error {
+		hosts[e.ProcessName] = add(hosts[e.ProcessName], e.HostName)
+		callers[e.DestinationIP] = add(callers[e.DestinationIP], e.HostName)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	many, alone := 0, 0
+	for _, of := range hosts {
+		if len(of) >= 10 {
+			many++
+		}
+	}
+	for _, of := range callers {
+		if len(of) == 1 {
+			alone++
+		}
+	}
+	if many < 20 {
+		t.Errorf("got %d programs that 10 hosts run, want at least 20", many)
+	}
+	if share := float64(alone) / float64(len(callers)); share < 0.4 || share > 0.95 {
+		t.Errorf("got %.2f of the addresses called by one host, want most and not all", share)
+	}
+	disguised := make(map[string]bool)
+	for _, l := range truth.Labels {
+		if l.Implant != "" && len(hosts[l.Process]) >= 5 {
+			disguised[l.Implant] = true
+		}
+	}
+	if n := len(disguised); n < 12 {
+		t.Errorf("got %d implants in programs that 5 hosts run, want at least 12", n)
+	}
+}
+
 func TestNoSurfaceGivesImplantsAway(t *testing.T) {
 	ending := func(domain string) string { return domain[strings.LastIndexByte(domain, '.')+1:] }
 	r := rand.New(rand.NewPCG(1, 1))
@@ -456,6 +505,9 @@ func TestParseErrors(t *testing.T) {
 		{"fleet: {toaster: 1}", "line 1: fleet.toaster: got an unknown key, want one of desktop,"},
 		{"per_host: [1]", "line 1: per_host: got a list, want names and numbers"},
 		{"noise: {pairs: 10}", "noise.sources: got 0, want 1 or more"},
+		{"crowd: {programs: -1}", "crowd.programs: got -1, want 0 to 100000"},
+		{"crowd: {shared: 0.5}", "crowd.servers: got 0, want 1 to 100000, or 0 where none is shared"},
+		{"implants: {disguised: 0.5}", "implants.disguised: got 0.5, want 0 without crowd.programs"},
 		{"bots: [{servers: 0, period: 1m, dwell: 1h}]", "bots[0].servers: got 0, want 1 to 10000"},
 		{"- 1", "line 1: scenario: got a list, want keys and values"},
 	} {

@@ -159,20 +159,18 @@ func (a *Analyzer) regimes(r *Result, l *level) {
 		return g < p*tolerance && g > p/tolerance
 	}
 	for i, g := range l.gaps {
-		switch {
-		case g == 0:
-			continue
-		case g > max(l.cut, period*3) && len(r.Regimes) < most:
-			flush(i + 1)
-			continue
-		case near(i, period):
+		if g == 0 || near(i, period) {
 			continue
 		}
-		// A gap of another length: a lost callback, a stray, or the first of a new period.
-		if i+4 <= len(l.gaps) && r.Kind != Mixture && len(r.Regimes) < most {
+		// A gap of another length: the first of a new period, a pause, a lost callback, or a stray.
+		run := 4 // gaps alike that make a period
+		if g < period {
+			run = int(min(24, max(8, period/g))) // a task or retries make several short ones, in less than a period
+		}
+		if i+run <= len(l.gaps) && r.Kind != Mixture && len(r.Regimes) < most {
 			p := l.gaps[i]
 			same := p > 0
-			for j := i + 1; j < i+4 && same; j++ {
+			for j := i + 1; j < i+run && same; j++ {
 				same = near(j, p) && l.gaps[j] > 0
 			}
 			if same {
@@ -180,6 +178,10 @@ func (a *Analyzer) regimes(r *Result, l *level) {
 				period = p
 				continue
 			}
+		}
+		if g > max(l.cut, period*3) && len(r.Regimes) < most {
+			flush(i + 1)
+			continue
 		}
 		if k := math.Round(g / period); k >= 2 {
 			r.Missed += int(k) - 1

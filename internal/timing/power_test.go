@@ -107,6 +107,14 @@ func changes(rng *rand.Rand, i int) float64 {
 	return plusMinus(3600, 0.2)(rng, i)
 }
 
+// slower sleeps 60 s, and five minutes from callback 240 on.
+func slower(rng *rand.Rand, i int) float64 {
+	if i < 240 {
+		return plusMinus(60, 0.7)(rng, i)
+	}
+	return plusMinus(300, 0.7)(rng, i)
+}
+
 // grows multiplies the gap by a factor from 10 s on, up to an hour, and begins again.
 func grows(factor float64) func(*rand.Rand, int) float64 {
 	steps := int(math.Log(360)/math.Log(factor)) + 1
@@ -174,6 +182,7 @@ func conditions() []condition {
 		{"1 s, 30 min (dnscat2)", loop{gap: plusMinus(1, 0), hours: .5}, 1},
 		{"0.1 s growing to 10 s, again at each task, 2 h (Meterpreter)", loop{gap: ramp(), hours: 2}, 1},
 		{"60 s, then 1 h, ± 20 %, 24 h", loop{gap: changes, hours: 24}, 1},
+		{"60 s, then 5 min, ± 70 %, 12 h", loop{gap: slower, hours: 12}, .6},
 		{"60 s ± 20 %, 12 h, server down for 15 calls with doubling sleeps", loop{gap: down, hours: 12}, 1},
 		{"300 s ± 20 %, 3 days, working hours", loop{gap: plusMinus(300, .2), hours: 72, work: true}, 1},
 		{"1 h ± 20 %, 4 days, working hours", loop{gap: plusMinus(3600, .2), hours: 96, work: true}, .95},

@@ -217,12 +217,18 @@ func (a *Analyzer) local(l *level) (stat float64, n int) {
 			sums[i] += n * of[i]
 		}
 	}
+	rough := 0.0 // the best of the models whose gaps are alike only roughly
 	for i, sum := range sums {
 		if localShapes[i/len(localNoise)] < localSure {
-			sum = min(sum, bound)
+			rough = max(rough, sum)
+		} else {
+			stat = max(stat, sum)
 		}
-		stat = max(stat, sum)
 	}
+	if rough > bound && rough > stat {
+		bound = max(bound, float64(n)*max(0, math.Log(exponentialSpread/a.stretchWidth(l))))
+	}
+	stat = max(stat, min(rough, bound))
 	if l.heavy && stat > 0 {
 		// Gaps of a Pareto distribution have logarithms of ratios with a Laplace distribution.
 		logs, norm := 0.0, 0.0
@@ -237,6 +243,36 @@ func (a *Analyzer) local(l *level) (stat float64, n int) {
 		}
 	}
 	return stat, n + 1
+}
+
+// A loop that changes its sleep has gaps of a wide spread in all, and of a narrow one in each stretch.
+const (
+	widthStretches = 5  // an odd number: the median of them is not that of the one or two with a change
+	widthGaps      = 24 // of a stretch at least
+)
+
+// stretchWidth is the width of the gaps in stretches of l, the median of them; +Inf where there are too few.
+func (a *Analyzer) stretchWidth(l *level) float64 {
+	var widths [widthStretches]float64
+	if len(l.gaps) < widthStretches*widthGaps {
+		return math.Inf(1)
+	}
+	for i := range widths {
+		s := a.running[:0]
+		for _, g := range l.gaps[i*len(l.gaps)/widthStretches : (i+1)*len(l.gaps)/widthStretches] {
+			if g > 0 {
+				s = append(s, g)
+			}
+		}
+		a.running = s
+		if len(s) < widthGaps/2 {
+			return math.Inf(1)
+		}
+		a.sorter.sort(s)
+		widths[i] = l.widthOf(s)
+	}
+	slices.Sort(widths[:])
+	return widths[widthStretches/2]
 }
 
 // clearer is how much better than Pareto gaps, in units of the log-likelihood ratio, the best of local's many

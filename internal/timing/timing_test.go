@@ -118,6 +118,7 @@ func TestDescription(t *testing.T) {
 		{"nights without a call", seen(loop{gap: plusMinus(300, .1), hours: 96, work: true}), Sleep, 300, .09, 0, 0, []float64{300, 300, 300, 300}, 1<<17 - 1<<8},
 		{"a host that is off", seen(loop{gap: plusMinus(300, .1), hours: 24, off: .35}), Sleep, 300, .09, 0, 0, []float64{300, 300}, 0},
 		{"another sleep after an hour", merged(every(60, 0, 60.05), every(24, 60*60.05+540, 600.05)), Sleep, 60.05, 0, 0, 0, []float64{60, 600}, 0},
+		{"tasks are no other sleep", seen(loop{gap: plusMinus(45, .3), hours: 8, tasks: .05}), Sleep, 45, .28, 0, 0, []float64{free}, 0},
 		{"gaps that double", growing(12, func(i int) float64 { return 5 * math.Pow(2, float64(i)) }), Growing, free, free, 0, 0, []float64{free}, 0},
 		{"gaps of Fibonacci", growing(14, fibonacci), Growing, free, free, 0, 0, []float64{free}, 0},
 		{"side by side connections are one callback", retried(50, 60.05, 0, .02, .1), Sleep, 60.05, 0, 0, 0, []float64{60}, 0},
