@@ -418,8 +418,6 @@ func TestEnterprise(t *testing.T) {
 	}
 }
 
-// TestNoSurfaceGivesImplantsAway compares what rare benign pollers and implants look like in
-// their names and ports: no ending and no port is one side's own.
 // TestCrowd wants programs of the crowd on many hosts, most of their servers called by one, and implants that
 // bear the name of a program that other hosts run.
 func TestCrowd(t *testing.T) {
@@ -469,6 +467,8 @@ func TestCrowd(t *testing.T) {
 	}
 }
 
+// TestNoSurfaceGivesImplantsAway compares what rare benign pollers and implants look like in
+// their names and ports: no ending and no port is one side's own.
 func TestNoSurfaceGivesImplantsAway(t *testing.T) {
 	ending := func(domain string) string { return domain[strings.LastIndexByte(domain, '.')+1:] }
 	r := rand.New(rand.NewPCG(1, 1))
