@@ -80,10 +80,13 @@ func (b *batch) reset() {
 	*b = batch{items: b.items[:0], intros: b.intros[:0], wide: b.wide[:0], text: b.text[:0]}
 }
 
+// fewItems is how many items a batch has room for when it is made: hundreds of batches wait at a time.
+const fewItems = 96
+
 // add adds what both tables ask for of an event, and returns where the rest is to be said.
 func (b *batch) add(timeNanos, ingested, source, dest int64, ip netip.Addr, is kinds) *item {
 	if len(b.items) == cap(b.items) {
-		b.items = slices.Grow(b.items, 32)
+		b.items = slices.Grow(b.items, fewItems)
 	}
 	b.items = b.items[:len(b.items)+1]
 	// Field by field: an item made elsewhere and copied here would be read before it is written
@@ -140,7 +143,11 @@ const moveAtOnce = 256
 // one group are given together, in their order, so that what the tables have of a group is fetched from
 // memory once for many of them. The order of different groups counts for nothing.
 func (m *mover) move(batches []*batch, table *series.Table, calls *timeline.Table) {
-	m.items, m.wide, m.found = m.items[:0], m.wide[:0], m.found[:0]
+	n := 0
+	for _, b := range batches {
+		n += len(b.items)
+	}
+	m.items, m.wide, m.found = slices.Grow(m.items[:0], n), m.wide[:0], slices.Grow(m.found[:0], n)
 	for _, b := range batches {
 		m.find(b, table, calls)
 	}
@@ -149,7 +156,7 @@ func (m *mover) move(batches []*batch, table *series.Table, calls *timeline.Tabl
 		items = m.sort(groups)
 	}
 	for len(items) > 0 {
-		n := min(len(items), moveAtOnce)
+		n = min(len(items), moveAtOnce)
 		for i := range items[:n] {
 			m.add(&items[i])
 		}
@@ -339,7 +346,7 @@ func (p *places) of(row uint64, takes kinds) (place uint16, news kinds, fresh bo
 // introduce adds what the tables must know of the row of e to b.
 func (w *Worker) introduce(b *batch, e *event.Event, list int, group, row uint64, news kinds, fresh bool) {
 	if len(b.intros) == cap(b.intros) {
-		b.intros = slices.Grow(b.intros, 8)
+		b.intros, b.text = slices.Grow(b.intros, 8), slices.Grow(b.text, 1024)
 	}
 	b.intros = b.intros[:len(b.intros)+1]
 	in := &b.intros[len(b.intros)-1] // field by field, as in add

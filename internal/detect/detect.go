@@ -167,7 +167,8 @@ func (g *Gathering) Fields() event.FieldSet {
 
 // Seal ends the gathering. All Workers have been closed.
 func (g *Gathering) Seal() {
-	g.o.each(len(g.shards), func(_, i int) { g.shards[i].finish() })
+	movers := make([]mover, g.o.Workers)
+	g.o.each(len(g.shards), func(worker, i int) { g.shards[i].finish(&movers[worker]) })
 	g.shared = nil
 	s := &g.summary
 	for _, sh := range g.shards {

@@ -104,10 +104,10 @@ func (s *shard) apply(m *mover) {
 }
 
 // finish applies what is left.
-func (s *shard) finish() {
+func (s *shard) finish(m *mover) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.apply(new(mover))
+	s.apply(m)
 	s.spare = nil
 	s.table.Seal()
 }
