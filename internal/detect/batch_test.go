@@ -5,7 +5,10 @@ import (
 	"math"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
+	"sync"
 	"testing"
+	"time"
 
 	"fresnel/internal/beacon"
 	"fresnel/internal/event"
@@ -69,7 +72,11 @@ func TestPlaceOfAnother(t *testing.T) {
 // TestRowsThatComeBack holds what comes of events of more rows than there are places for, in blocks of two
 // workers, with numbers of all sizes, of which some are for the calls alone.
 func TestRowsThatComeBack(t *testing.T) {
-	const hosts, rounds = mostSets * placeWays * shardCount / 2, 3 // each with three destinations
+	const rounds = 3
+	hosts := mostSets * placeWays * shardCount / 2 // each with three destinations
+	if testing.Short() {
+		hosts = leastSets * placeWays * shardCount // so that places become more once
+	}
 	destinations := [3]netip.Addr{netip.MustParseAddr("198.51.100.1"), netip.MustParseAddr("2001:db8::2"), netip.MustParseAddr("198.51.100.3")}
 	all, err := filter.Compile(filter.Config{})
 	if err != nil {
@@ -150,5 +157,75 @@ func TestRowsThatComeBack(t *testing.T) {
 	}
 	if groups != hosts {
 		t.Errorf("got %d groups, want %d", groups, hosts)
+	}
+}
+
+// TestFullTablesDropTheSame holds that what finds no room does not depend on which worker has which block, nor on
+// when it brings it.
+func TestFullTablesDropTheSame(t *testing.T) {
+	all, err := filter.Compile(filter.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var first []string
+	for seed := range uint64(4) {
+		g, err := New(Options{
+			Filter: all, Rank: &Rank{Filter: all, Lookback: 86400, Model: rank.Default(), MaxFalse: 0.05},
+			Params: beacon.DefaultParams(), Runs: Runs{Mode: At, End: 1_800_000_000}, All: true, Workers: 1, MaxBytes: 4 << 20,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		const blocks, events = 300, 400
+		var take sync.Mutex
+		next := int64(0)
+		var wait sync.WaitGroup
+		rng := rand.New(rand.NewPCG(seed, 1))
+		for range 1 + seed {
+			pause := time.Duration(rng.IntN(300)) * time.Microsecond
+			wait.Go(func() {
+				w := g.Worker()
+				defer w.Close()
+				for {
+					take.Lock()
+					block := next
+					next++
+					take.Unlock()
+					if block >= blocks {
+						return
+					}
+					in := rand.New(rand.NewPCG(uint64(block), 2))
+					for range events {
+						host := in.IntN(40_000)
+						w.Event(&event.Event{
+							TimeNanos: (1_800_000_000 - in.Int64N(20_000)) * 1e9, HostName: fmt.Sprint("h", host), ProcessName: "p",
+							DestinationIP: netip.AddrFrom4([4]byte{198, 51, 100, byte(in.IntN(3))}), SourceBytes: 1,
+						})
+					}
+					time.Sleep(pause)
+					w.Deliver(block)
+				}
+			})
+		}
+		wait.Wait()
+		g.Seal()
+		var got []string
+		if err := g.Detect(t.Context(), func(r *finding.Result) error {
+			got = append(got, fmt.Sprint(r.Group.Values, r.Events))
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		s := g.Summary()
+		got = append(got, fmt.Sprint(s.Dropped, s.CallsDropped, s.Groups, s.Rows))
+		if s.Dropped == 0 || s.CallsDropped == 0 || s.Groups < 1000 {
+			t.Fatalf("got %d and %d dropped, %d groups, want some of each", s.Dropped, s.CallsDropped, s.Groups)
+		}
+		slices.Sort(got)
+		if first == nil {
+			first = got
+		} else if !slices.Equal(got, first) {
+			t.Errorf("%d workers: got another answer than one, %s and %s in short", 1+seed, got[0], first[0])
+		}
 	}
 }

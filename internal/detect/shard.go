@@ -15,7 +15,8 @@ const shardCount = 16
 
 // applyAt is how many events a shard lets gather before they are applied: enough for the groups to
 // come several times, so that what the tables have of them is fetched from memory once for all. A
-// batch of long lines has few events; then so many batches are enough.
+// batch of long lines has few events; then so many batches are enough. Which events are applied
+// together hangs on their blocks alone, not on who is busy: a table that becomes full drops the same.
 const (
 	applyAt      = 8192
 	applyBatches = 32
@@ -30,9 +31,10 @@ type shard struct {
 	room    sync.Cond // the queue has become shorter
 	next    int64     // number of the block whose batch comes next
 	early   map[int64]*batch
-	queue   []*batch // in order, to be applied
-	queued  int      // events in queue
-	working bool     // a goroutine is applying
+	filling []*batch // in order, until they are enough
+	filled  int      // events in filling
+	queue   [][]*batch
+	working bool // a goroutine is applying
 	spare   []*batch
 }
 
@@ -74,31 +76,44 @@ func (s *shard) deliver(block int64, b *batch, m *mover) {
 		delete(s.early, s.next)
 		s.next++
 		if b != nil {
-			s.queue = append(s.queue, b)
-			s.queued += b.len()
+			s.filling = append(s.filling, b)
+			s.filled += b.len()
+		}
+		if s.filled >= applyAt || len(s.filling) >= applyBatches {
+			s.enough()
 		}
 	}
-	for s.working && (s.queued > 4*applyAt || len(s.queue) > 4*applyBatches) {
+	for s.working && len(s.queue) > 4 {
 		s.room.Wait()
 	}
-	if !s.working && (s.queued >= applyAt || len(s.queue) >= applyBatches) {
+	if !s.working && len(s.queue) > 0 {
 		s.apply(m)
 	}
+}
+
+// enough puts what has gathered into the queue.
+func (s *shard) enough() {
+	s.queue = append(s.queue, s.filling)
+	s.filling, s.filled = make([]*batch, 0, applyBatches), 0
 }
 
 // apply applies the queue. s.mu is held, but not while the table works.
 func (s *shard) apply(m *mover) {
 	s.working = true
-	work := s.queue
-	s.queue, s.queued = nil, 0
+	queue := s.queue
+	s.queue = nil
 	s.room.Broadcast()
 	s.mu.Unlock()
-	m.move(work, s.table, s.calls)
-	for _, b := range work {
-		b.reset()
+	for _, batches := range queue {
+		m.move(batches, s.table, s.calls)
+		for _, b := range batches {
+			b.reset()
+		}
 	}
 	s.mu.Lock()
-	s.spare = append(s.spare, work...)
+	for _, batches := range queue {
+		s.spare = append(s.spare, batches...)
+	}
 	s.working = false
 	s.room.Broadcast()
 }
@@ -107,6 +122,7 @@ func (s *shard) apply(m *mover) {
 func (s *shard) finish(m *mover) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.enough()
 	s.apply(m)
 	s.spare = nil
 	s.table.Seal()
