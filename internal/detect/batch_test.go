@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -227,5 +228,40 @@ func TestFullTablesDropTheSame(t *testing.T) {
 		} else if !slices.Equal(got, first) {
 			t.Errorf("%d workers: got another answer than one, %s and %s in short", 1+seed, got[0], first[0])
 		}
+	}
+}
+
+// TestLongNamesDoNotWait holds that what waits for the tables is bounded where a few events are megabytes.
+func TestLongNamesDoNotWait(t *testing.T) {
+	all, err := filter.Compile(filter.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := New(Options{
+		Filter: all, Rank: &Rank{Filter: all, Lookback: 86400, Model: rank.Default(), MaxFalse: 0.05},
+		Params: beacon.DefaultParams(), Runs: Runs{Mode: At, End: 1_800_000_000}, Workers: 1, MaxBytes: 16 << 20,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := g.Worker()
+	long := strings.Repeat("x", 1<<20)
+	for block := range int64(20 * shardCount) { // less than the batches that are enough
+		w.Event(&event.Event{TimeNanos: 1_799_999_000e9, HostName: fmt.Sprint(long, block), ProcessName: "p", DestinationIP: netip.MustParseAddr("198.51.100.1")})
+		w.Deliver(block)
+		for _, s := range g.shards {
+			waiting := 0
+			for _, b := range s.filling {
+				waiting += cap(b.text)
+			}
+			if waiting > 3*applyBytes {
+				t.Fatalf("block %d: got %d MiB of texts that wait in a shard", block, waiting>>20)
+			}
+		}
+	}
+	w.Close()
+	g.Seal()
+	if s := g.Summary(); s.Dropped == 0 || s.Groups == 0 {
+		t.Errorf("got %d groups, %d events dropped, want some of each", s.Groups, s.Dropped)
 	}
 }

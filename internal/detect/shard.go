@@ -17,9 +17,11 @@ const shardCount = 16
 // come several times, so that what the tables have of them is fetched from memory once for all. A
 // batch of long lines has few events; then so many batches are enough. Which events are applied
 // together hangs on their blocks alone, not on who is busy: a table that becomes full drops the same.
+// Where names are so long that a few events take megabytes, these are enough, for memory's sake.
 const (
 	applyAt      = 8192
 	applyBatches = 32
+	applyBytes   = 8 << 20
 )
 
 // A shard gives batches to its tables in the order of the blocks that they come from.
@@ -33,6 +35,7 @@ type shard struct {
 	early   map[int64]*batch
 	filling []*batch // in order, until they are enough
 	filled  int      // events in filling
+	bytes   int      // of texts in filling
 	queue   [][]*batch
 	working bool // a goroutine is applying
 	spare   []*batch
@@ -78,8 +81,9 @@ func (s *shard) deliver(block int64, b *batch, m *mover) {
 		if b != nil {
 			s.filling = append(s.filling, b)
 			s.filled += b.len()
+			s.bytes += len(b.text)
 		}
-		if s.filled >= applyAt || len(s.filling) >= applyBatches {
+		if s.filled >= applyAt || len(s.filling) >= applyBatches || s.bytes >= applyBytes {
 			s.enough()
 		}
 	}
@@ -94,7 +98,7 @@ func (s *shard) deliver(block int64, b *batch, m *mover) {
 // enough puts what has gathered into the queue.
 func (s *shard) enough() {
 	s.queue = append(s.queue, s.filling)
-	s.filling, s.filled = make([]*batch, 0, applyBatches), 0
+	s.filling, s.filled, s.bytes = make([]*batch, 0, applyBatches), 0, 0
 }
 
 // apply applies the queue. s.mu is held, but not while the table works.

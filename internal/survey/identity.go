@@ -200,7 +200,7 @@ func Agent(e *event.Event) uint32 {
 	return uint32((hash^hash>>29)*prime>>32) | 1
 }
 
-// HashesOf returns the hashes that Collector.Add gives the row with a text, where hash tells that of
+// HashesOf returns the hashes that Add gives the row with a text, where hash tells that of
 // its group from the group's key. A text that is not one of a row gives an error.
 func HashesOf(text []byte, hash func(groupKey []byte) (uint64, error)) (group, row uint64, err error) {
 	defer func() { // texts are read without looking where they end
