@@ -310,16 +310,8 @@ func newPlaces(sets int) *places {
 	return &places{met: make([][placeWays]uint64, sets), oldest: make([]uint8, sets), numbers: make([]numbers, sets*placeWays)}
 }
 
-// enough returns p, or places for more rows where p was too small for those that came.
-func (p *places) enough() *places {
-	if p == nil {
-		return newPlaces(leastSets)
-	}
-	if sets := len(p.met); p.forgotten > len(p.numbers) && sets < mostSets {
-		return newPlaces(2 * sets)
-	}
-	return p
-}
+// small reports whether p was too small for the rows that came.
+func (p *places) small() bool { return p.forgotten > len(p.numbers) }
 
 // of returns the place of the row with a hash, for which of the tables that take an event of it
 // the row must be introduced, and whether another row had the place until now.

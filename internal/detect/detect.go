@@ -129,8 +129,8 @@ func New(o Options) (*Gathering, error) {
 	if o.Pictures == Callbacks {
 		cfg.CellTimes = maxCellTimes
 	}
-	for range shardCount {
-		g.shards = append(g.shards, newShard(cfg, o.Rank != nil))
+	for i := range shardCount {
+		g.shards = append(g.shards, newShard(i, cfg, o.Rank != nil))
 	}
 	return g, nil
 }

@@ -94,13 +94,12 @@ func (w *Worker) Event(e *event.Event) {
 	}
 	shard := hash % shardCount
 	b := w.batch(shard)
+	if b.len() == 0 {
+		b.places = w.placesOf(shard)
+	}
 	var place uint16
 	news, fresh := is&(ofStatistics|ofCalls), true
-	if g.o.Rank != nil { // a key alone is found as fast as a place
-		if b.places == nil {
-			b.places = w.places[shard].enough()
-			w.places[shard] = b.places
-		}
+	if b.places != nil {
 		place, news, fresh = b.places.of(row, news)
 		is |= placed
 	}
@@ -116,6 +115,22 @@ func (w *Worker) Event(e *event.Event) {
 	if ranked {
 		it.agent = survey.Agent(e)
 	}
+}
+
+// placesOf returns the places for a batch of a shard, nil where none serve.
+func (w *Worker) placesOf(shard uint64) *places {
+	p := w.places[shard]
+	switch {
+	case p == nil:
+		p = newPlaces(leastSets)
+	case !p.small():
+	case w.g.o.Rank == nil: // a key is handed on with less than it takes to look through many places
+		return nil
+	case len(p.met) < mostSets:
+		p = newPlaces(2 * len(p.met))
+	}
+	w.places[shard] = p
+	return p
 }
 
 // batch returns the batch for a shard.

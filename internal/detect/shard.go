@@ -34,15 +34,18 @@ type shard struct {
 	next    int64     // number of the block whose batch comes next
 	early   map[int64]*batch
 	filling []*batch // in order, until they are enough
-	filled  int      // events in filling
+	batches int      // in filling, and a part of enough at first
+	filled  int      // events, likewise
 	bytes   int      // of texts in filling
 	queue   [][]*batch
 	working bool // a goroutine is applying
 	spare   []*batch
 }
 
-func newShard(cfg series.Config, ranked bool) *shard {
-	s := &shard{early: map[int64]*batch{}}
+// newShard returns the shard with a number. Shards have enough in turn, a part of them at each block: when all had at the
+// same, one worker would be busy with them for so long that the others must wait for it.
+func newShard(number int, cfg series.Config, ranked bool) *shard {
+	s := &shard{early: map[int64]*batch{}, batches: applyBatches * number / shardCount, filled: applyAt * number / shardCount}
 	if ranked { // both kinds of memory share the bound
 		cfg.MaxBytes /= 2
 		s.calls = timeline.NewTable(cfg.MaxBytes)
@@ -80,10 +83,11 @@ func (s *shard) deliver(block int64, b *batch, m *mover) {
 		s.next++
 		if b != nil {
 			s.filling = append(s.filling, b)
+			s.batches++
 			s.filled += b.len()
 			s.bytes += len(b.text)
 		}
-		if s.filled >= applyAt || len(s.filling) >= applyBatches || s.bytes >= applyBytes {
+		if s.filled >= applyAt || s.batches >= applyBatches || s.bytes >= applyBytes {
 			s.enough()
 		}
 	}
@@ -98,7 +102,7 @@ func (s *shard) deliver(block int64, b *batch, m *mover) {
 // enough puts what has gathered into the queue.
 func (s *shard) enough() {
 	s.queue = append(s.queue, s.filling)
-	s.filling, s.filled, s.bytes = make([]*batch, 0, applyBatches), 0, 0
+	s.filling, s.batches, s.filled, s.bytes = make([]*batch, 0, applyBatches), 0, 0, 0
 }
 
 // apply applies the queue. s.mu is held, but not while the table works.
