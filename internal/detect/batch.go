@@ -172,6 +172,9 @@ func (m *mover) move(batches []*batch, table *series.Table, calls *timeline.Tabl
 
 // find finds the groups and rows of the items of b, those that are introduced first.
 func (m *mover) find(b *batch, table *series.Table, calls *timeline.Table) {
+	if b.shared != nil {
+		m.findCallers(b, table)
+	}
 	m.groupNames, m.rowNames = m.groupNames[:0], m.rowNames[:0]
 	for i := range b.intros {
 		in := &b.intros[i]
@@ -185,9 +188,6 @@ func (m *mover) find(b *batch, table *series.Table, calls *timeline.Table) {
 	m.groups, m.rows = table.Numbers(m.groups[:0], m.groupNames), m.rows[:0]
 	if len(m.rowNames) > 0 {
 		m.rows = calls.Numbers(m.rows, m.rowNames)
-	}
-	if b.shared != nil {
-		m.findCallers(b, table)
 	}
 	intros, groups, rows := b.intros, m.groups, m.rows
 	first, wide := len(m.items), uint32(len(m.wide))
@@ -235,7 +235,8 @@ func (m *mover) findCallers(b *batch, table *series.Table) {
 			m.groupNames = append(m.groupNames, series.Name{Hash: b.shared.callers[it.agent].hash, Key: b.shared.key(it.agent)})
 		}
 	}
-	for i, group := range table.Numbers(nil, m.groupNames) {
+	m.groups = table.Numbers(m.groups[:0], m.groupNames)
+	for i, group := range m.groups {
 		b.shared.groups[m.callers[i]] = group
 	}
 }
@@ -296,7 +297,7 @@ type places struct {
 type numbers struct{ group, row uint32 }
 
 // Few places stay in a processor's cache. More are made for a worker that forgets many rows, since
-// to introduce them again and again costs more; the last of them take half a megabyte.
+// to introduce them again and again costs more; the last of them take a quarter of a megabyte.
 const (
 	placeWays = 4
 	leastSets = 1 << 9

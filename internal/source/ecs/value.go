@@ -60,12 +60,7 @@ func (d *decoder) first(f event.Field, v *jsonlines.Value) bool {
 			return false
 		}
 	case event.NetworkProtocol:
-		for _, c := range v.Text {
-			if 'A' <= c && c <= 'Z' {
-				return false
-			}
-		}
-		e.NetworkProtocol = parse.Text(v.Text)
+		e.NetworkProtocol = parse.Lower(v.Text, &d.lower)
 	default:
 		return false
 	}
@@ -144,10 +139,8 @@ func (d *decoder) setText(f event.Field, raw []byte, first bool) {
 			}
 		}
 	case event.NetworkTransport:
-		if text != "tcp" && text != "udp" {
-			if name, ok := parse.Transport(raw); ok {
-				text = name
-			}
+		if name, ok := parse.Transport(raw); ok {
+			text = name
 		}
 	case event.NetworkProtocol:
 		text = parse.Lower(raw, &d.lower)
